@@ -1,1 +1,58 @@
-//! (skeleton)
+//! Kubemend's kinds: the custom resources as Rust types, and the CRDs made from them.
+//!
+//! The modules stand in reading order: values first, then what a policy is made of, then the six
+//! kinds, then the CRDs. Nothing here does IO; nothing here decides.
+
+// KubeSchema expands inside a private block, where rustc takes every type for unreachable.
+#![allow(unreachable_pub)]
+
+pub mod duration;
+pub mod amount;
+pub mod mode;
+pub mod triggers;
+pub mod actions;
+pub mod steps;
+pub mod targets;
+pub mod limits;
+pub mod policy;
+pub mod strategy;
+pub mod config;
+pub mod event;
+pub mod crds;
+
+mod table;
+
+pub use actions::Action;
+pub use amount::Amount;
+pub use config::{HealingConfig, HealingConfigSpec, HealingConfigStatus};
+pub use duration::Duration;
+pub use event::{HealingEvent, HealingEventSpec, HealingEventStatus};
+pub use mode::Mode;
+pub use policy::{
+    ClusterHealingPolicy, ClusterHealingPolicySpec, HealingPolicy, HealingPolicySpec, PolicyStatus,
+};
+pub use strategy::{
+    ClusterRecoveryStrategy, ClusterRecoveryStrategySpec, RecoveryStrategy, RecoveryStrategySpec,
+};
+pub use triggers::Trigger;
+
+/// The API group of every kind.
+pub const GROUP: &str = "kubemend.io";
+/// The only served version.
+pub const VERSION: &str = "v1alpha1";
+/// `kubemend.io/v1alpha1`
+pub const API_VERSION: &str = "kubemend.io/v1alpha1";
+/// The only name that a `HealingConfig` may have.
+pub const CONFIG_NAME: &str = "cluster";
+
+/// Annotations that people set and that the operator reads or writes.
+pub mod annotations {
+    /// On a namespace or workload: the highest mode in which anything there is healed.
+    pub const MODE: &str = "kubemend.io/mode";
+    /// On a `HealingEvent`: a new value ends the episode and clears the chain's memory.
+    pub const RETRY: &str = "kubemend.io/retry";
+    /// On a ReplicaSet: `<hash>@<since>/<seconds proven>`, written by the operator.
+    pub const HEALTHY: &str = "kubemend.io/healthy";
+    /// On a workload that was rolled back: the `HealingEvent` that did it.
+    pub const HEALED_BY: &str = "kubemend.io/healed-by";
+}

@@ -1,0 +1,84 @@
+//! The table of actions: what a step may do.
+
+use kube_derive::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::one_of;
+use crate::{Amount, Duration};
+
+one_of! {
+    /// What a step does; exactly one member.
+    struct Do;
+    /// An action with its parameters.
+    enum Action;
+    says "write exactly one action, for example restartPod: {}";
+    restart_pod: RestartPod = "restartPod", "restart_pod",
+        "Replaces the failing pods: evicted where a PodDisruptionBudget covers them, else deleted. Example: {}";
+    scale: Scale = "scale", "scale_deployment",
+        "Adds replicas, never beyond max and never below the present number. Example: {by: 1, max: 10}";
+    rollback: Rollback = "rollback", "rollback_deployment",
+        "Puts an earlier revision's pod template back. Example: {to: LastHealthy, provenFor: 10m}";
+}
+
+/// Replaces the failing pods, at most ten in one attempt; it has no parameters.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct RestartPod {}
+
+/// Adds replicas through the scale subresource.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.by) || self.by != 0 && self.by != '0%'").message("scale.by is 0, which adds nothing; write 1 or \"50%\""))]
+pub struct Scale {
+    /// How many replicas to add, as a number or a share of the present ones. Example: 1 or "50%"
+    #[serde(default = "one")]
+    pub by: Amount,
+    /// Never more replicas than this. Example: 10
+    #[serde(default = "ten")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max: u32,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self {
+            by: one(),
+            max: ten(),
+        }
+    }
+}
+
+fn one() -> Amount {
+    Amount::Count(1)
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// Puts an earlier revision's pod template back.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.provenFor) || duration(self.provenFor) >= duration('5s')").message("rollback.provenFor is too short to prove anything; write at least 5s"))]
+pub struct Rollback {
+    /// LastHealthy is the newest other revision that has proven itself for provenFor; Previous is the
+    /// newest other revision, proven or not. Example: LastHealthy
+    #[serde(default)]
+    pub to: RollbackTo,
+    /// How long every pod of a revision must have been available without one abnormal end before
+    /// LastHealthy trusts it. Absent: 10m. Example: 10m
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven_for: Option<Duration>,
+}
+
+/// Which revision a rollback returns to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs)] // schemars reorders documented variants
+pub enum RollbackTo {
+    #[default]
+    LastHealthy,
+    Previous,
+}

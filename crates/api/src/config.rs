@@ -1,0 +1,92 @@
+//! `HealingConfig`: the ceiling, the pause and the budgets of the whole cluster.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube_derive::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::Mode;
+use crate::limits::Limit;
+
+/// What the platform team grants; missing, unreadable or paused: nothing acts.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "kubemend.io",
+    version = "v1alpha1",
+    kind = "HealingConfig",
+    plural = "healingconfigs",
+    status = "HealingConfigStatus",
+    derive = "PartialEq",
+    shortname = "hcfg",
+    category = "healing",
+    printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.clusterName"),
+    printcolumn(name = "Ceiling", type_ = "string", json_path = ".spec.modeCeiling"),
+    printcolumn(name = "Paused", type_ = "string", json_path = ".spec.pause.reason"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    crates(kube_core = "::kube_core")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct HealingConfigSpec {
+    /// What this cluster is called in records and logs. Example: prod-eu-07
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub cluster_name: Option<String>,
+    /// The highest mode in which anything in this cluster is healed. Example: Enforce
+    #[serde(default)]
+    pub mode_ceiling: Mode,
+    /// While this is set nothing acts: the kill switch. Example: {reason: INC-4711}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// Namespaces in which nothing is ever healed, besides kube-system and the operator's own. Example: [istio-system]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), inner(length(min = 1, max = 63)))]
+    pub exclude_namespaces: Vec<String>,
+    /// How much is done at most, over all policies. Example: {cluster: {concurrent: 20, actsPerHour: 100}}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<ClusterBudget>,
+}
+
+/// Why nothing acts.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct Pause {
+    /// Who or what asked for it; it is shown wherever something is held by it. Example: INC-4711
+    #[schemars(length(min = 1, max = 200))]
+    pub reason: String,
+}
+
+/// Budgets over all policies.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct ClusterBudget {
+    /// Over the whole cluster. Absent: {concurrent: 20, actsPerHour: 100}. Example: {concurrent: 20, actsPerHour: 100}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Limit>,
+    /// Over each namespace. Absent: {concurrent: 2, actsPerHour: 10}. Example: {concurrent: 2, actsPerHour: 10}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_namespace: Option<Limit>,
+}
+
+/// What the operator says about the configuration.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct HealingConfigStatus {
+    /// The generation of the spec that this status speaks of. Example: 2
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, as elsewhere in Kubernetes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub conditions: Vec<Condition>,
+}

@@ -1,0 +1,465 @@
+//! `HealingEvent`: one failure of one target from detection to its end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube_derive::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::Duration;
+use crate::limits::ActionName;
+use crate::policy::StrategyKind;
+use crate::targets::WorkloadKind;
+
+/// One episode, its attempts, timings, evidence and outcome. Only the operator writes it.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "kubemend.io",
+    version = "v1alpha1",
+    kind = "HealingEvent",
+    plural = "healingevents",
+    namespaced,
+    status = "HealingEventStatus",
+    derive = "PartialEq",
+    shortname = "hev",
+    category = "healing",
+    selectable = ".status.phase",
+    selectable = ".spec.policyRef",
+    selectable = ".spec.targetRef",
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetRef"),
+    printcolumn(name = "Symptom", type_ = "string", json_path = ".spec.symptom"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason"),
+    printcolumn(name = "Step", type_ = "string", json_path = ".status.step"),
+    printcolumn(
+        name = "Attempts",
+        type_ = "integer",
+        json_path = ".status.attemptCount"
+    ),
+    printcolumn(name = "Recovery", type_ = "string", json_path = ".status.recovery"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".status.mode"),
+    printcolumn(
+        name = "Policy",
+        type_ = "string",
+        priority = 1,
+        json_path = ".spec.policyRef"
+    ),
+    printcolumn(
+        name = "Detection",
+        type_ = "string",
+        priority = 1,
+        json_path = ".status.detection"
+    ),
+    printcolumn(
+        name = "Outage",
+        type_ = "string",
+        priority = 1,
+        json_path = ".status.outage"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    crates(kube_core = "::kube_core")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ("self == oldSelf", "a HealingEvent's spec never changes"))]
+pub struct HealingEventSpec {
+    /// What failed.
+    pub target: EventTarget,
+    /// The target as one word. Example: Deployment/checkout
+    #[schemars(length(min = 1, max = 300))]
+    pub target_ref: String,
+    /// The policy that answered. Example: HealingPolicy/checkout
+    #[schemars(length(min = 1, max = 300))]
+    pub policy_ref: String,
+    /// The rule that answered. Example: crash-loop
+    #[schemars(length(min = 1, max = 40))]
+    pub rule: String,
+    /// What was seen. Example: CrashLoop
+    #[schemars(length(min = 1, max = 40))]
+    pub symptom: String,
+    /// The named chain as it was then; absent for inline steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<EventStrategy>,
+    /// The resolved values that held at detection. Example: {restarts: "3", window: 10m}
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "words")]
+    pub thresholds: BTreeMap<String, String>,
+    /// The rule's objective for the recovery. Example: 30s
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recover_within: Option<Duration>,
+    /// How long the record is kept after its end. Example: 168h
+    pub ttl: Duration,
+    /// When the failure began, from the object. Example: 2026-01-01T00:00:00.000Z
+    pub failed_at: Timestamp,
+    /// When the threshold was met. Example: 2026-01-01T00:00:43.120Z
+    pub detected_at: Timestamp,
+}
+
+/// What failed.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventTarget {
+    /// The target's API version. Example: apps/v1
+    #[schemars(length(max = 64))]
+    pub api_version: String,
+    /// The target's kind. Example: Deployment
+    pub kind: WorkloadKind,
+    /// The target's name. Example: checkout
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The target's UID; an act on another object of that name is impossible.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// The operator's own hash of the pod template that failed. Example: 9f86d081884c7d65
+    #[schemars(length(max = 64))]
+    pub template_hash: String,
+}
+
+/// The chain that a record began with.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventStrategy {
+    /// RecoveryStrategy or ClusterRecoveryStrategy.
+    pub kind: StrategyKind,
+    /// Its name. Example: crash-loop
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its UID.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// Its generation at detection. Example: 1
+    pub generation: i64,
+}
+
+/// How the episode stands. An empty status reads as Pending without attempts.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct HealingEventStatus {
+    /// Pending, Held, Acting, Verifying, Recovered, SelfRecovered, Exhausted, Superseded or Aborted. Example: Recovered
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub phase: Option<String>,
+    /// Why the phase is what it is. Example: BudgetExhausted
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reason: Option<String>,
+    /// The reason in a sentence. Example: "namespace shop has used 10 of 10 acts per hour, until 10:42"
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
+    /// The effective mode of the episode. Example: Enforce
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub mode: Option<String>,
+    /// The step of the last attempt, or the one that is waited for. Example: restart
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub step: Option<String>,
+    /// How many attempts were spent. Example: 1
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_count: Option<i64>,
+    /// Failure to detection. Example: 43s
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<Duration>,
+    /// Detection to healthy. Example: 14s
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Duration>,
+    /// Failure to healthy. Example: 57s
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<Duration>,
+    /// Met or Missed: the recovery against recoverWithin. Example: Met
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub objective: Option<String>,
+    /// The pod template that the episode judges now; it follows the operator's own rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub template_hash: Option<String>,
+    /// The symptom that the chain answers now, where it changed. Example: PodFailed
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub symptom: Option<String>,
+    /// The rule that answers now, where it changed. Example: pod-failed
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub rule: Option<String>,
+    /// Start of the stable stretch that ended in a recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_at: Option<Timestamp>,
+    /// Until when a failure counts as a relapse of this episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relapse_until: Option<Timestamp>,
+    /// When the episode ended; it is open without this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// How often the failure came back inside the relapse window. Example: 1
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relapses: Option<i64>,
+    /// When the last relapse was seen; from then on the chain goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relapsed_at: Option<Timestamp>,
+    /// The longest run that began in the episode and ended abnormally; the stable stretch is at least twice as long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_run: Option<Duration>,
+    /// The value of annotation kubemend.io/retry that was last obeyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub retried: Option<String>,
+    /// What was done, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub attempts: Vec<EventAttempt>,
+    /// Steps that were passed over, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub skips: Vec<EventSkip>,
+    /// Steps that a DryRun lists without walking them. Example: [scale, rollback]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), inner(length(max = 40)))]
+    pub later_steps: Vec<String>,
+    /// The chain's memory: attempts spent by step name, inherited ones included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40))]
+    pub spent: Vec<EventSpent>,
+    /// Restart counts at the recovery, from which a relapse is counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub baseline: Vec<EventBaseline>,
+    /// A scale that is to be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<EventUndo>,
+    /// What the failing containers said, read before the act.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub evidence: Vec<EventEvidence>,
+    /// Open and Recovered, for kubectl wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    pub conditions: Vec<Condition>,
+}
+
+/// One execution of a step's action; its intent is recorded before it runs.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventAttempt {
+    /// The step's name. Example: restart
+    #[schemars(length(max = 40))]
+    pub step: String,
+    /// The action. Example: restartPod
+    pub action: ActionName,
+    /// When the intent was decided.
+    pub intent_at: Timestamp,
+    /// After this the intent is never executed without being recorded again.
+    pub not_after: Timestamp,
+    /// How often the intent was armed again after a lost process. Example: 0
+    #[serde(default)]
+    pub rearmed: i64,
+    /// The resolved requests and their results: up to ten pods, or one patch.
+    #[schemars(length(max = 10))]
+    pub requests: Vec<EventRequest>,
+    /// When the results were known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted_at: Option<Timestamp>,
+    /// WouldAct, NotApplied, Recovered, NotRecovered, Inconclusive, Partial or Superseded; absent while it is awaited. Example: Recovered
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub outcome: Option<String>,
+    /// The outcome in a sentence. Example: "container app of pod web-1 ended with exit code 3 after 5s"
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
+    /// When the outcome was known; until then the attempt takes a slot of every budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_at: Option<Timestamp>,
+}
+
+/// One conditional request with at most one effect.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventRequest {
+    /// Evict, Delete, Scale or Rollback. Example: Evict
+    #[schemars(length(max = 16))]
+    pub verb: String,
+    /// The pod, workload or revision that is meant. Example: checkout-7d9f-abcde
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Its UID, a precondition of the request.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// Replicas or template hash before. Example: "2"
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub from: Option<String>,
+    /// Replicas or template hash after. Example: "3"
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub to: Option<String>,
+    /// Applied, NotApplied or Unknown; absent while it is awaited. Example: Applied
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub result: Option<String>,
+    /// Why it was not applied. Example: PDBBlocked
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub detail: Option<String>,
+}
+
+/// A step that was passed over.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventSkip {
+    /// The step's name. Example: scale
+    #[schemars(length(max = 40))]
+    pub step: String,
+    /// The typed reason. Example: CannotHelp
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// The reason in a sentence. Example: no pod of this revision stays up
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub message: Option<String>,
+}
+
+/// Attempts spent on a step.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventSpent {
+    /// The step's name. Example: restart
+    #[schemars(length(max = 40))]
+    pub step: String,
+    /// Attempts spent on it. Example: 3
+    pub attempts: i64,
+}
+
+/// A container's restart count at the recovery.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventBaseline {
+    /// The pod's UID.
+    #[schemars(length(max = 64))]
+    pub pod: String,
+    /// The container's name. Example: app
+    #[schemars(length(max = 63))]
+    pub container: String,
+    /// Its restart count then. Example: 4
+    pub restarts: i64,
+}
+
+/// A scale that is to be taken back.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventUndo {
+    /// When it is due at the latest.
+    pub due_at: Timestamp,
+    /// Replicas before the act, which are put back. Example: 2
+    pub from: i64,
+    /// Replicas after the act; another number makes the undo void. Example: 3
+    pub to: i64,
+    /// When the intent to undo was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent_at: Option<Timestamp>,
+    /// After this the intent is never executed without being recorded again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+    /// How often the intent was armed again. Example: 0
+    #[serde(default)]
+    pub rearmed: i64,
+    /// When it was done or became void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Timestamp>,
+    /// Undone, or why it became void. Example: Undone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub result: Option<String>,
+}
+
+/// What one failing container said.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventEvidence {
+    /// The pod. Example: checkout-7d9f-abcde
+    #[schemars(length(max = 253))]
+    pub pod: String,
+    /// The container; absent for what concerns the whole pod. Example: app
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub container: Option<String>,
+    /// How it ended or what the event was. Example: Error
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reason: Option<String>,
+    /// Its exit code. Example: 3
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// Its restart count. Example: 4
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<i64>,
+    /// The termination message or the Warning event's text, cut to 512 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
+}
+
+/// A point in time as RFC 3339 text. It is read leniently: an absurd one in an object must never
+/// make the object unreadable.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(String);
+
+impl Timestamp {
+    /// The point in time so many milliseconds after 1970, UTC.
+    pub fn from_millis(millis: i64) -> Self {
+        let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        Self(format!("{at:.3}"))
+    }
+
+    /// Milliseconds since 1970; `None` where the text is no point in time that this program can hold.
+    pub fn as_millis(&self) -> Option<i64> {
+        self.0
+            .parse::<jiff::Timestamp>()
+            .ok()
+            .map(jiff::Timestamp::as_millisecond)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time", "maxLength": 40 })
+    }
+}
+
+/// A small map of names to words.
+fn words(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object", "maxProperties": 16,
+        "additionalProperties": { "type": "string", "maxLength": 64 },
+    })
+}
