@@ -1,0 +1,192 @@
+//! Everything that can enter the World.
+
+use kubemend_api::targets::WorkloadKind;
+use kubemend_api::{
+    ClusterHealingPolicy, ClusterRecoveryStrategy, HealingConfig, HealingEvent, HealingPolicy,
+    RecoveryStrategy,
+};
+use serde::de::DeserializeOwned;
+
+use crate::episode::Episode;
+use crate::facts::slim::{SlimAutoscaler, SlimBudget, SlimObject, SlimPod, SlimWorkload};
+use crate::facts::{
+    AutoscalerFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, RevisionFacts,
+    TargetKey, Text, WorkloadFacts, version_number,
+};
+use crate::moment::{Millis, Moment};
+use crate::record;
+use crate::source::Source;
+
+/// One thing that changed; applying one twice changes nothing more.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// An object as it is now.
+    Object(Box<Object>),
+    /// An object that could not be read: it holds what it concerns and is reported once.
+    Unreadable(Unreadable),
+    /// An object that is gone.
+    Gone {
+        /// Its collection.
+        source: Source,
+        /// Its name.
+        name: Name,
+        /// Its UID, so that a successor of the same name stays.
+        uid: Text,
+    },
+    /// A complete list begins; what it does not name is gone when it ends.
+    ListBegins(Source),
+    /// A complete list was applied as of this version.
+    ListEnds {
+        /// The collection.
+        source: Source,
+        /// The list's resourceVersion.
+        version: Text,
+        /// When its reply began.
+        at: Moment,
+    },
+    /// The view of a collection is current: a frame, a bookmark or a restarted watch.
+    Fresh {
+        /// The collection.
+        source: Source,
+        /// The version that the view is at; empty where it is not told.
+        version: Text,
+        /// When that was.
+        at: Moment,
+    },
+    /// This process holds the lease, or no longer does.
+    Lead(bool),
+    /// Local wall time minus the API server's, in milliseconds.
+    Skew(Millis),
+    /// An effect has ended, one way or another.
+    Done(Reply),
+}
+
+/// How an effect ended. Whatever was written or seen on the way comes along.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The target whose flight ends.
+    pub target: TargetKey,
+    /// The record as the API server returned it.
+    pub record: Option<Box<Object>>,
+    /// What the view must show before the target is judged again.
+    pub awaits: Vec<Await>,
+    /// Not before this moment is the same target tried again: the effect failed for a passing
+    /// reason such as a timeout.
+    pub retry_at: Option<Moment>,
+}
+
+/// What the view must show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Await {
+    /// An object at this version or past it.
+    Version(Source, u64),
+    /// A pod gone or being deleted.
+    PodGone(Name, Text),
+    /// A record gone.
+    RecordGone(Name),
+}
+
+/// An object that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its collection.
+    pub source: Source,
+    /// Its name.
+    pub name: Name,
+    /// Its UID.
+    pub uid: Text,
+    /// Its controller, if the metadata tells: that is what it holds.
+    pub owner: Option<crate::facts::Owner>,
+    /// Why.
+    pub error: String,
+}
+
+/// The facts of one object, with the version they were read at.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Object {
+    Pod(PodFacts),
+    Workload(WorkloadFacts),
+    Revision(RevisionFacts),
+    Namespace(NamespaceFacts),
+    DisruptionBudget(DisruptionBudgetFacts),
+    Autoscaler(AutoscalerFacts),
+    Policy(Box<HealingPolicy>),
+    ClusterPolicy(Box<ClusterHealingPolicy>),
+    Strategy(Box<RecoveryStrategy>),
+    ClusterStrategy(Box<ClusterRecoveryStrategy>),
+    Config(Box<HealingConfig>),
+    Record(Box<Episode>),
+}
+
+/// Reads one object of a collection from JSON. A bad one becomes [`Change::Unreadable`] under its
+/// own name; the error is for bytes that are no object with a name at all.
+pub fn read(source: Source, json: &[u8]) -> Result<Change, serde_json::Error> {
+    match object(source, json) {
+        Ok(object) => Ok(Change::Object(Box::new(object))),
+        Err(error) => {
+            let meta = serde_json::from_slice::<SlimObject>(json)?.metadata;
+            if meta.name.is_empty() {
+                return Err(serde::de::Error::custom("metadata.name is missing"));
+            }
+            Ok(Change::Unreadable(Unreadable {
+                source,
+                name: Name::new(&meta.namespace, &meta.name),
+                uid: meta.uid.as_str().into(),
+                owner: crate::facts::pod::owner(&meta),
+                error,
+            }))
+        }
+    }
+}
+
+/// Reads the name of an object that is gone.
+pub fn read_gone(source: Source, json: &[u8]) -> Result<Change, serde_json::Error> {
+    let meta = serde_json::from_slice::<SlimObject>(json)?.metadata;
+    let name = Name::new(&meta.namespace, &meta.name);
+    Ok(Change::Gone {
+        source,
+        name,
+        uid: meta.uid.as_str().into(),
+    })
+}
+
+/// The resourceVersion of an object, for restarting a watch after it.
+pub fn version_of(json: &[u8]) -> Option<u64> {
+    let meta = serde_json::from_slice::<SlimObject>(json).ok()?.metadata;
+    Some(version_number(&meta.resource_version)).filter(|version| *version > 0)
+}
+
+fn object(source: Source, json: &[u8]) -> Result<Object, String> {
+    Ok(match source {
+        Source::Pods => Object::Pod(PodFacts::read(&parse::<SlimPod>(json)?)),
+        Source::Deployments => workload(WorkloadKind::Deployment, json)?,
+        Source::StatefulSets => workload(WorkloadKind::StatefulSet, json)?,
+        Source::DaemonSets => workload(WorkloadKind::DaemonSet, json)?,
+        Source::ReplicaSets => Object::Revision(RevisionFacts::read(&parse::<SlimWorkload>(json)?)),
+        Source::Namespaces => Object::Namespace(NamespaceFacts::read(&parse::<SlimObject>(json)?)),
+        Source::DisruptionBudgets => {
+            Object::DisruptionBudget(DisruptionBudgetFacts::read(&parse::<SlimBudget>(json)?))
+        }
+        Source::Autoscalers => {
+            Object::Autoscaler(AutoscalerFacts::read(&parse::<SlimAutoscaler>(json)?))
+        }
+        Source::Policies => Object::Policy(parse(json)?),
+        Source::ClusterPolicies => Object::ClusterPolicy(parse(json)?),
+        Source::Strategies => Object::Strategy(parse(json)?),
+        Source::ClusterStrategies => Object::ClusterStrategy(parse(json)?),
+        Source::Config => Object::Config(parse(json)?),
+        Source::Records => Object::Record(Box::new(record::decode(&parse::<HealingEvent>(json)?)?)),
+    })
+}
+
+fn workload(kind: WorkloadKind, json: &[u8]) -> Result<Object, String> {
+    Ok(Object::Workload(WorkloadFacts::read(
+        kind,
+        &parse::<SlimWorkload>(json)?,
+    )))
+}
+
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(json).map_err(|error| error.to_string())
+}

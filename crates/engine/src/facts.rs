@@ -1,0 +1,106 @@
+//! What the objects say, reduced to what decisions need. Reading a fact off an object is pure and
+//! lives here, with the pitfalls of each field.
+
+pub mod slim;
+pub mod template;
+pub mod pod;
+pub mod workload;
+pub mod guardrails;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kubemend_api::targets::WorkloadKind;
+
+pub use guardrails::{AutoscalerFacts, DisruptionBudgetFacts, NamespaceFacts};
+pub use pod::{Container, Phase, PodFacts, Role, Termination};
+pub use workload::{GitOps, Proof, RevisionFacts, WorkloadFacts};
+
+/// A word that many objects share; the World keeps one copy of each.
+pub type Text = Arc<str>;
+
+/// Labels; pods of one revision mostly share one copy.
+pub type Labels = Arc<BTreeMap<Text, Text>>;
+
+/// Namespace and name; the namespace is empty for kinds without one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub struct Name {
+    pub namespace: Text,
+    pub name: Text,
+}
+
+impl Name {
+    /// The object of that name in that namespace.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// What is healed, by name: budgets, latches and chain memory are keyed by it, so that a
+/// recreated target refills nothing. Ordered by namespace, kind and name, as plans are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub struct TargetKey {
+    pub namespace: Text,
+    pub kind: WorkloadKind,
+    pub name: Text,
+}
+
+impl TargetKey {
+    /// The workload of that kind, namespace and name.
+    pub fn new(kind: WorkloadKind, namespace: &str, name: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            kind,
+            name: name.into(),
+        }
+    }
+
+    /// Namespace and name alone.
+    pub fn as_name(&self) -> Name {
+        Name {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// `Deployment/checkout`
+    pub fn reference(&self) -> String {
+        format!("{}/{}", self.kind, self.name)
+    }
+}
+
+impl std::fmt::Display for TargetKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.namespace, self.kind, self.name)
+    }
+}
+
+/// The controller that owns an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Owner {
+    pub kind: Text,
+    pub name: Text,
+    pub uid: Text,
+}
+
+/// A resourceVersion as a number. Kubernetes declares them comparable since 1.35; one that is no
+/// number counts as 0, older than everything, so that it never hides a later state.
+pub fn version_number(version: &str) -> u64 {
+    version.parse().unwrap_or(0)
+}

@@ -1,0 +1,87 @@
+//! What limits healing from outside: disruption budgets, autoscalers and namespaces.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kubemend_api::annotations;
+
+use super::pod::labels;
+use super::slim::{SlimAutoscaler, SlimBudget, SlimObject};
+use super::{Labels, Name, Text};
+
+/// A PodDisruptionBudget.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct DisruptionBudgetFacts {
+    pub name: Name,
+    pub selector: Option<LabelSelector>,
+    /// Unready pods may always be evicted.
+    pub always_allow: bool,
+    /// Its controller has seen the newest spec; until then the API server refuses evictions.
+    pub observed: bool,
+    pub allowed: u32,
+    pub current_healthy: i64,
+    pub desired_healthy: i64,
+}
+
+impl DisruptionBudgetFacts {
+    /// Reads a PodDisruptionBudget.
+    pub fn read(object: &SlimBudget) -> Self {
+        Self {
+            name: Name::new(&object.metadata.namespace, &object.metadata.name),
+            selector: object.spec.selector.clone(),
+            always_allow: object.spec.unhealthy_pod_eviction_policy.as_deref()
+                == Some("AlwaysAllow"),
+            observed: object.status.observed_generation >= object.metadata.generation,
+            allowed: u32::try_from(object.status.disruptions_allowed).unwrap_or(0),
+            current_healthy: object.status.current_healthy,
+            desired_healthy: object.status.desired_healthy,
+        }
+    }
+}
+
+/// A HorizontalPodAutoscaler, KEDA's too: it owns the replicas of what it points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AutoscalerFacts {
+    pub name: Name,
+    pub kind: Text,
+    pub target: Text,
+}
+
+impl AutoscalerFacts {
+    /// Reads a HorizontalPodAutoscaler.
+    pub fn read(object: &SlimAutoscaler) -> Self {
+        let target = &object.spec.scale_target_ref;
+        Self {
+            name: Name::new(&object.metadata.namespace, &object.metadata.name),
+            kind: target.kind.as_str().into(),
+            target: target.name.as_str().into(),
+        }
+    }
+}
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct NamespaceFacts {
+    pub name: Text,
+    pub labels: Labels,
+    pub deleting: bool,
+    /// Annotation kubemend.io/mode, as written.
+    pub mode: Option<Text>,
+}
+
+impl NamespaceFacts {
+    /// Reads a namespace.
+    pub fn read(object: &SlimObject) -> Self {
+        let meta = &object.metadata;
+        Self {
+            name: meta.name.as_str().into(),
+            labels: labels(meta),
+            deleting: meta.deletion_timestamp.is_some(),
+            mode: meta
+                .annotations
+                .get(annotations::MODE)
+                .map(|mode| mode.as_str().into()),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The shapes that are decoded: only the members that decisions need, every one of them optional,
+//! so that an object from a newer or older API server still reads.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// `metadata`, without managedFields, which are a third of the bytes.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimMeta {
+    pub name: String,
+    pub namespace: String,
+    pub uid: String,
+    pub resource_version: String,
+    pub generation: i64,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub creation_timestamp: Option<String>,
+    pub deletion_timestamp: Option<String>,
+    pub owner_references: Vec<SlimOwner>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimOwner {
+    pub kind: String,
+    pub name: String,
+    pub uid: String,
+    pub controller: bool,
+}
+
+/// Any object of which only the metadata could be read.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimObject {
+    pub metadata: SlimMeta,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimPod {
+    pub metadata: SlimMeta,
+    pub spec: SlimPodSpec,
+    pub status: SlimPodStatus,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimPodSpec {
+    pub node_name: String,
+    pub init_containers: Vec<SlimContainer>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimContainer {
+    pub name: String,
+    pub restart_policy: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimPodStatus {
+    pub phase: String,
+    pub reason: String,
+    pub conditions: Vec<SlimCondition>,
+    pub container_statuses: Vec<SlimContainerStatus>,
+    pub init_container_statuses: Vec<SlimContainerStatus>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimCondition {
+    #[serde(rename = "type")]
+    pub type_: String,
+    pub status: String,
+    pub reason: String,
+    pub last_transition_time: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimContainerStatus {
+    pub name: String,
+    pub ready: bool,
+    pub restart_count: i64,
+    pub state: SlimState,
+    pub last_state: SlimState,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimState {
+    pub waiting: Option<SlimWaiting>,
+    pub running: Option<SlimRunning>,
+    pub terminated: Option<SlimTerminated>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimWaiting {
+    pub reason: String,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimRunning {
+    pub started_at: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimTerminated {
+    pub exit_code: i64,
+    pub reason: String,
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+}
+
+/// A Deployment, StatefulSet, DaemonSet or ReplicaSet.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimWorkload {
+    pub metadata: SlimMeta,
+    pub spec: SlimWorkloadSpec,
+    pub status: SlimWorkloadStatus,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimWorkloadSpec {
+    pub replicas: Option<i64>,
+    pub paused: bool,
+    pub template: Value,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimWorkloadStatus {
+    pub observed_generation: i64,
+    pub replicas: i64,
+    pub updated_replicas: i64,
+    pub available_replicas: i64,
+    pub desired_number_scheduled: i64,
+    pub updated_number_scheduled: i64,
+    pub number_available: i64,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimBudget {
+    pub metadata: SlimMeta,
+    pub spec: SlimBudgetSpec,
+    pub status: SlimBudgetStatus,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimBudgetSpec {
+    pub selector: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector>,
+    pub unhealthy_pod_eviction_policy: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimBudgetStatus {
+    pub observed_generation: i64,
+    pub disruptions_allowed: i64,
+    pub current_healthy: i64,
+    pub desired_healthy: i64,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimAutoscaler {
+    pub metadata: SlimMeta,
+    pub spec: SlimAutoscalerSpec,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimAutoscalerSpec {
+    pub scale_target_ref: SlimScaleTarget,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimScaleTarget {
+    pub kind: String,
+    pub name: String,
+}

@@ -1,0 +1,216 @@
+//! Why not: every "no" is typed. A hold passes by itself; a skip lasts as long as its cause.
+
+use std::fmt;
+
+use crate::moment::Moment;
+use crate::source::Source;
+
+/// A passing reason not to act now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each says itself in `Display`
+pub enum Hold {
+    NotLeader,
+    Syncing {
+        source: Source,
+    },
+    ViewStale {
+        source: Source,
+    },
+    NoConfig,
+    Paused {
+        reason: String,
+    },
+    ClockSkew {
+        millis: i64,
+    },
+    InFlight,
+    IntentOpen {
+        until: Moment,
+    },
+    Backoff {
+        until: Moment,
+    },
+    RecordUnreadable {
+        name: String,
+    },
+    PolicyUnreadable {
+        name: String,
+    },
+    ObjectUnreadable {
+        name: String,
+    },
+    StrategyMissing {
+        name: String,
+    },
+    Suspended {
+        why: String,
+    },
+    BudgetExhausted {
+        scope: String,
+        detail: String,
+        until: Option<Moment>,
+    },
+    MaxUnavailable {
+        allowed: u32,
+        unavailable: u32,
+    },
+    PdbBlocked {
+        name: String,
+    },
+    RolloutInProgress,
+    Undoing,
+}
+
+impl Hold {
+    /// The typed reason as records, policies and metrics show it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotLeader => "NotLeader",
+            Self::Syncing { .. } => "Syncing",
+            Self::ViewStale { .. } => "ViewStale",
+            Self::NoConfig => "NoConfig",
+            Self::Paused { .. } => "Paused",
+            Self::ClockSkew { .. } => "ClockSkew",
+            Self::InFlight => "InFlight",
+            Self::IntentOpen { .. } => "IntentOpen",
+            Self::Backoff { .. } => "Backoff",
+            Self::RecordUnreadable { .. } => "RecordUnreadable",
+            Self::PolicyUnreadable { .. } => "PolicyUnreadable",
+            Self::ObjectUnreadable { .. } => "ObjectUnreadable",
+            Self::StrategyMissing { .. } => "StrategyMissing",
+            Self::Suspended { .. } => "Suspended",
+            Self::BudgetExhausted { .. } => "BudgetExhausted",
+            Self::MaxUnavailable { .. } => "MaxUnavailable",
+            Self::PdbBlocked { .. } => "PDBBlocked",
+            Self::RolloutInProgress => "RolloutInProgress",
+            Self::Undoing => "Undoing",
+        }
+    }
+
+    /// When it certainly is worth asking again, where that is known.
+    pub fn until(&self) -> Option<Moment> {
+        match self {
+            Self::IntentOpen { until } | Self::Backoff { until } => Some(*until),
+            Self::BudgetExhausted { until, .. } => *until,
+            Self::NotLeader
+            | Self::Syncing { .. }
+            | Self::ViewStale { .. }
+            | Self::NoConfig
+            | Self::Paused { .. }
+            | Self::ClockSkew { .. }
+            | Self::InFlight
+            | Self::RecordUnreadable { .. }
+            | Self::PolicyUnreadable { .. }
+            | Self::ObjectUnreadable { .. }
+            | Self::StrategyMissing { .. }
+            | Self::Suspended { .. }
+            | Self::MaxUnavailable { .. }
+            | Self::PdbBlocked { .. }
+            | Self::RolloutInProgress
+            | Self::Undoing => None,
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader => write!(f, "this process does not hold the lease"),
+            Self::Syncing { source } => {
+                write!(f, "the first list of {} is not complete", source.plural())
+            }
+            Self::ViewStale { source } => write!(f, "the view of {} is stale", source.plural()),
+            Self::NoConfig => write!(f, "HealingConfig/cluster is missing or unreadable"),
+            Self::Paused { reason } => write!(f, "healing is paused: {reason}"),
+            Self::ClockSkew { millis } => {
+                write!(f, "this clock is {millis} ms off the API server's")
+            }
+            Self::InFlight => write!(f, "an own write is not seen yet"),
+            Self::IntentOpen { until } => {
+                write!(f, "a recorded act may still be under way until {until}")
+            }
+            Self::Backoff { until } => write!(f, "the next attempt is due at {until}"),
+            Self::RecordUnreadable { name } => write!(
+                f,
+                "HealingEvent {name} cannot be read and counts as an open attempt"
+            ),
+            Self::PolicyUnreadable { name } => {
+                write!(f, "policy {name} cannot be read and may select this target")
+            }
+            Self::ObjectUnreadable { name } => write!(f, "{name} cannot be read"),
+            Self::StrategyMissing { name } => write!(f, "{name} does not exist"),
+            Self::Suspended { why } => write!(f, "{why}"),
+            Self::BudgetExhausted { scope, detail, .. } => write!(f, "budget of {scope}: {detail}"),
+            Self::MaxUnavailable {
+                allowed,
+                unavailable,
+            } => {
+                write!(
+                    f,
+                    "{unavailable} pods are unavailable already, maxUnavailable allows {allowed}"
+                )
+            }
+            Self::PdbBlocked { name } => {
+                write!(f, "PodDisruptionBudget {name} allows no eviction now")
+            }
+            Self::RolloutInProgress => write!(f, "a rollout is in progress"),
+            Self::Undoing => write!(f, "a scale is being taken back first"),
+        }
+    }
+}
+
+/// A lasting reason to pass a step over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each says itself in `Display`
+pub enum Skip {
+    OnlyIf { detail: String },
+    Forbidden { policy: String },
+    OwnedByHpa { name: String },
+    OwnedByArgoCd,
+    OwnedByFlux,
+    NoProvenRevision,
+    CannotHelp { why: &'static str },
+    CannotApply { why: String },
+    RolledBackBefore,
+}
+
+impl Skip {
+    /// The typed reason as records show it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::OnlyIf { .. } => "OnlyIf",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::OwnedByHpa { .. } => "OwnedByHPA",
+            Self::OwnedByArgoCd => "OwnedByArgoCD",
+            Self::OwnedByFlux => "OwnedByFlux",
+            Self::NoProvenRevision => "NoProvenRevision",
+            Self::CannotHelp { .. } => "CannotHelp",
+            Self::CannotApply { .. } => "CannotApply",
+            Self::RolledBackBefore => "RolledBackBefore",
+        }
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnlyIf { detail } => f.write_str(detail),
+            Self::Forbidden { policy } => write!(f, "{policy} forbids this action"),
+            Self::OwnedByHpa { name } => {
+                write!(f, "HorizontalPodAutoscaler {name} owns the replicas")
+            }
+            Self::OwnedByArgoCd => write!(
+                f,
+                "Argo CD tracks the workload and would revert it; change it in Git"
+            ),
+            Self::OwnedByFlux => write!(
+                f,
+                "Flux manages the workload and would revert it; change it in Git"
+            ),
+            Self::NoProvenRevision => write!(f, "no other revision has proven itself"),
+            Self::CannotHelp { why } => f.write_str(why),
+            Self::CannotApply { why } => f.write_str(why),
+            Self::RolledBackBefore => write!(f, "this revision was rolled back from within 24 h"),
+        }
+    }
+}

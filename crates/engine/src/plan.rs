@@ -1,0 +1,97 @@
+//! What one round decided.
+
+use kubemend_api::annotations;
+
+use crate::episode::Episode;
+use crate::facts::{Name, Proof, TargetKey, Text};
+use crate::hold::Hold;
+use crate::moment::Moment;
+
+/// What one round decided: effects to start, holds to show, and when to look again. Sorted by
+/// namespace, kind and name, so that equal worlds give equal bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use]
+pub struct Plan {
+    /// What to do, at most one effect per target.
+    pub effects: Vec<Effect>,
+    /// Every symptom that no effect answers, with the typed reason.
+    pub holds: Vec<Held>,
+    /// When to decide again even if nothing changes.
+    pub wake_at: Option<Moment>,
+}
+
+/// A symptom that is not acted on now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The target.
+    pub target: TargetKey,
+    /// The policy that would answer.
+    pub policy: Option<Text>,
+    /// The typed reason.
+    pub hold: Hold,
+}
+
+/// One thing to do; what it writes is decided here, completely.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Create this record (its status stays empty).
+    Open(Box<Episode>),
+    /// Write this state into its record, under its resourceVersion.
+    Write(Box<Episode>),
+    /// Write the intent, read evidence, execute the newest attempt's requests, write the results.
+    Act(Box<Episode>),
+    /// Write the intent to undo, put the replicas back, write the result.
+    Undo(Box<Episode>),
+    /// Let the API server rehearse the newest attempt's requests, then write the record.
+    Rehearse(Box<Episode>),
+    /// Mark a revision as proven.
+    Prove {
+        /// The workload.
+        target: TargetKey,
+        /// The ReplicaSet.
+        revision: Name,
+        /// Its UID and resourceVersion: preconditions.
+        uid: Text,
+        /// See `uid`.
+        version: Text,
+        /// Its template hash.
+        hash: Text,
+        /// What is proven.
+        proof: Proof,
+    },
+    /// Delete this record, under its UID and resourceVersion.
+    Prune(Box<Episode>),
+}
+
+impl Effect {
+    /// The target that is in flight until the effect's reply is seen.
+    pub fn target(&self) -> TargetKey {
+        match self {
+            Self::Open(episode)
+            | Self::Write(episode)
+            | Self::Act(episode)
+            | Self::Undo(episode)
+            | Self::Rehearse(episode)
+            | Self::Prune(episode) => episode.target(),
+            Self::Prove { target, .. } => target.clone(),
+        }
+    }
+
+    /// A word for logs and metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "open",
+            Self::Write(_) => "write",
+            Self::Act(_) => "act",
+            Self::Undo(_) => "undo",
+            Self::Rehearse(_) => "rehearse",
+            Self::Prove { .. } => "prove",
+            Self::Prune(_) => "prune",
+        }
+    }
+
+    /// The annotation of a [`Effect::Prove`].
+    pub fn proof_annotation(hash: &str, proof: Proof) -> (&'static str, String) {
+        (annotations::HEALTHY, proof.render(hash))
+    }
+}

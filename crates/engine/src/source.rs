@@ -1,0 +1,109 @@
+//! What the operator watches: one line per collection.
+
+/// A collection of objects that the World is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // each is named after its collection
+pub enum Source {
+    Pods,
+    Deployments,
+    StatefulSets,
+    DaemonSets,
+    ReplicaSets,
+    Namespaces,
+    DisruptionBudgets,
+    Autoscalers,
+    Policies,
+    ClusterPolicies,
+    Strategies,
+    ClusterStrategies,
+    Config,
+    Records,
+}
+
+impl Source {
+    /// Every collection, in the order in which they are read first.
+    pub const ALL: [Self; 14] = [
+        Self::Config,
+        Self::Strategies,
+        Self::ClusterStrategies,
+        Self::Policies,
+        Self::ClusterPolicies,
+        Self::Records,
+        Self::Namespaces,
+        Self::Deployments,
+        Self::StatefulSets,
+        Self::DaemonSets,
+        Self::ReplicaSets,
+        Self::DisruptionBudgets,
+        Self::Autoscalers,
+        Self::Pods,
+    ];
+
+    /// API group (empty: core), version, plural and kind.
+    pub const fn resource(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        match self {
+            Self::Pods => ("", "v1", "pods", "Pod"),
+            Self::Namespaces => ("", "v1", "namespaces", "Namespace"),
+            Self::Deployments => ("apps", "v1", "deployments", "Deployment"),
+            Self::StatefulSets => ("apps", "v1", "statefulsets", "StatefulSet"),
+            Self::DaemonSets => ("apps", "v1", "daemonsets", "DaemonSet"),
+            Self::ReplicaSets => ("apps", "v1", "replicasets", "ReplicaSet"),
+            Self::DisruptionBudgets => (
+                "policy",
+                "v1",
+                "poddisruptionbudgets",
+                "PodDisruptionBudget",
+            ),
+            Self::Autoscalers => (
+                "autoscaling",
+                "v2",
+                "horizontalpodautoscalers",
+                "HorizontalPodAutoscaler",
+            ),
+            Self::Policies => (
+                "kubemend.io",
+                "v1alpha1",
+                "healingpolicies",
+                "HealingPolicy",
+            ),
+            Self::ClusterPolicies => (
+                "kubemend.io",
+                "v1alpha1",
+                "clusterhealingpolicies",
+                "ClusterHealingPolicy",
+            ),
+            Self::Strategies => (
+                "kubemend.io",
+                "v1alpha1",
+                "recoverystrategies",
+                "RecoveryStrategy",
+            ),
+            Self::ClusterStrategies => (
+                "kubemend.io",
+                "v1alpha1",
+                "clusterrecoverystrategies",
+                "ClusterRecoveryStrategy",
+            ),
+            Self::Config => ("kubemend.io", "v1alpha1", "healingconfigs", "HealingConfig"),
+            Self::Records => ("kubemend.io", "v1alpha1", "healingevents", "HealingEvent"),
+        }
+    }
+
+    /// The collection's name in metrics, logs and holds, for example `pods`.
+    pub const fn plural(self) -> &'static str {
+        self.resource().2
+    }
+
+    /// The kind of its objects, for example `Pod`.
+    pub const fn kind(self) -> &'static str {
+        self.resource().3
+    }
+
+    /// The collection's path on the API server, over all namespaces.
+    pub fn path(self) -> String {
+        match self.resource() {
+            ("", version, plural, _) => format!("/api/{version}/{plural}"),
+            (group, version, plural, _) => format!("/apis/{group}/{version}/{plural}"),
+        }
+    }
+}
