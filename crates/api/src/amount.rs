@@ -72,7 +72,8 @@ impl<'de> Deserialize<'de> for Amount {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Amount, E> {
                 text.strip_suffix('%')
                     .filter(|digits| {
-                        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+                        digits.bytes().all(|b| b.is_ascii_digit())
+                            && (digits.len() == 1 || !digits.starts_with('0'))
                     })
                     .and_then(|digits| digits.parse().ok())
                     .filter(|percent| *percent <= 100)
@@ -96,11 +97,10 @@ impl JsonSchema for Amount {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "x-kubernetes-int-or-string": true,
-            "anyOf": [{ "type": "integer" }, { "type": "string" }],
             "minimum": 0,
             "maximum": 1000,
             "maxLength": 4,
-            "pattern": "^(100|[0-9]{1,2})%$",
+            "pattern": "^(100|[1-9]?[0-9])%$",
         })
     }
 }
@@ -123,7 +123,9 @@ mod tests {
             let amount: Amount = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&amount).unwrap(), text);
         }
-        for text in ["-1", "\"50\"", "\"101%\"", "\"%\"", "1001", "1.5", "true"] {
+        for text in [
+            "-1", "\"50\"", "\"101%\"", "\"%\"", "\"00%\"", "1001", "1.5", "true",
+        ] {
             assert!(serde_json::from_str::<Amount>(text).is_err(), "{text}");
         }
     }

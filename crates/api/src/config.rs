@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Mode;
 use crate::limits::Limit;
+use crate::schemas::conditions;
 
 /// What the platform team grants; missing, unreadable or paused: nothing acts.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -18,6 +19,7 @@ use crate::limits::Limit;
     derive = "PartialEq",
     shortname = "hcfg",
     category = "healing",
+    doc = "The ceiling, the pause and the budgets of the whole cluster. There is one, named cluster; while it is missing, unreadable or paused nothing acts.",
     printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.clusterName"),
     printcolumn(name = "Ceiling", type_ = "string", json_path = ".spec.modeCeiling"),
     printcolumn(name = "Paused", type_ = "string", json_path = ".spec.pause.reason"),
@@ -48,7 +50,14 @@ pub struct HealingConfigSpec {
     pub pause: Option<Pause>,
     /// Namespaces in which nothing is ever healed, besides kube-system and the operator's own. Example: [istio-system]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 200), inner(length(min = 1, max = 63)))]
+    #[schemars(
+        length(max = 200),
+        inner(
+            length(min = 1, max = 63),
+            regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+        )
+    )]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub exclude_namespaces: Vec<String>,
     /// How much is done at most, over all policies. Example: {cluster: {concurrent: 20, actsPerHour: 100}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,8 +94,8 @@ pub struct HealingConfigStatus {
     /// The generation of the spec that this status speaks of. Example: 2
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, as elsewhere in Kubernetes.
+    /// Ready, as elsewhere in Kubernetes. Example: [{type: Ready, status: "True"}]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
 }

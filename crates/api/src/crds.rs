@@ -36,11 +36,10 @@ pub fn files() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Removes what the derive adds and an API must not have: `nullable`, because an explicit null
-/// would be kept instead of pruned and defaulted, and `title`, which is a Rust name.
+/// Repairs what the derives make and an API must not have.
 fn hardened(crd: CustomResourceDefinition) -> CustomResourceDefinition {
     let mut value = serde_json::to_value(crd).expect("a CRD is plain data");
-    strip(&mut value);
+    repair(&mut value["spec"]["versions"][0]["schema"]["openAPIV3Schema"]);
     if value["spec"]["names"]["kind"] == "HealingConfig" {
         // kube-derive cannot put a rule on the root without the kube facade.
         value["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["x-kubernetes-validations"] = json!([{
@@ -51,17 +50,30 @@ fn hardened(crd: CustomResourceDefinition) -> CustomResourceDefinition {
     serde_json::from_value(value).expect("removing optional members keeps a CRD a CRD")
 }
 
-fn strip(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|key, member| match key.as_str() {
-                "nullable" => !member.is_boolean(),
-                "title" => !member.is_string(),
-                _ => true,
-            });
-            members.values_mut().for_each(strip);
+/// Visits every schema: `nullable` goes, because an explicit null would be kept instead of pruned
+/// and defaulted; `title`, because it is a Rust name; Rust's unsigned formats, because the API
+/// server does not know them; line breaks in descriptions, because `kubectl explain` keeps them.
+fn repair(schema: &mut Value) {
+    let Some(members) = schema.as_object_mut() else {
+        return;
+    };
+    members.remove("nullable");
+    members.remove("title");
+    if members
+        .get("format")
+        .is_some_and(|format| format == "uint32")
+    {
+        members.insert("format".into(), "int32".into());
+    }
+    if let Some(Value::String(description)) = members.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
+    if let Some(Value::Object(properties)) = members.get_mut("properties") {
+        properties.values_mut().for_each(repair);
+    }
+    for nested in ["items", "additionalProperties"] {
+        if let Some(schema) = members.get_mut(nested) {
+            repair(schema);
         }
-        Value::Array(items) => items.iter_mut().for_each(strip),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Duration;
 use crate::limits::ActionName;
 use crate::policy::StrategyKind;
+use crate::schemas::{conditions, words};
 use crate::targets::WorkloadKind;
 
 /// One episode, its attempts, timings, evidence and outcome. Only the operator writes it.
@@ -25,6 +26,7 @@ use crate::targets::WorkloadKind;
     derive = "PartialEq",
     shortname = "hev",
     category = "healing",
+    doc = "One failure of one target from detection to its end: attempts, timings, evidence and outcome. The operator writes it, people read it.",
     selectable = ".status.phase",
     selectable = ".spec.policyRef",
     selectable = ".spec.targetRef",
@@ -69,7 +71,7 @@ use crate::targets::WorkloadKind;
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[x_kube(validation = ("self == oldSelf", "a HealingEvent's spec never changes"))]
 pub struct HealingEventSpec {
-    /// What failed.
+    /// What failed. Example: {apiVersion: apps/v1, kind: Deployment, name: checkout, uid: 7c3e…, templateHash: 9f86d081884c7d65}
     pub target: EventTarget,
     /// The target as one word. Example: Deployment/checkout
     #[schemars(length(min = 1, max = 300))]
@@ -83,7 +85,7 @@ pub struct HealingEventSpec {
     /// What was seen. Example: CrashLoop
     #[schemars(length(min = 1, max = 40))]
     pub symptom: String,
-    /// The named chain as it was then; absent for inline steps.
+    /// The named chain as it was then; absent for inline steps. Example: {kind: ClusterRecoveryStrategy, name: crash-loop, uid: 51ab…, generation: 1}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<EventStrategy>,
     /// The resolved values that held at detection. Example: {restarts: "3", window: 10m}
@@ -114,7 +116,7 @@ pub struct EventTarget {
     /// The target's name. Example: checkout
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// The target's UID; an act on another object of that name is impossible.
+    /// The target's UID; an act on another object of that name is impossible. Example: 7c3e0c5e-6a43-4c6e-9f0e-0c3f5d1b2a4d
     #[schemars(length(max = 64))]
     pub uid: String,
     /// The operator's own hash of the pod template that failed. Example: 9f86d081884c7d65
@@ -127,12 +129,12 @@ pub struct EventTarget {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventStrategy {
-    /// RecoveryStrategy or ClusterRecoveryStrategy.
+    /// RecoveryStrategy or ClusterRecoveryStrategy. Example: ClusterRecoveryStrategy
     pub kind: StrategyKind,
     /// Its name. Example: crash-loop
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Its UID.
+    /// Its UID. Example: 51ab7c1e-0f4d-4b55-8a3f-2f7f7f0f6f11
     #[schemars(length(max = 64))]
     pub uid: String,
     /// Its generation at detection. Example: 1
@@ -241,9 +243,9 @@ pub struct HealingEventStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub evidence: Vec<EventEvidence>,
-    /// Open and Recovered, for kubectl wait.
+    /// Open and Recovered, for kubectl wait. Example: [{type: Recovered, status: "True"}]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 4))]
+    #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
 }
 
@@ -454,12 +456,4 @@ impl JsonSchema for Timestamp {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "date-time", "maxLength": 40 })
     }
-}
-
-/// A small map of names to words.
-fn words(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object", "maxProperties": 16,
-        "additionalProperties": { "type": "string", "maxLength": 64 },
-    })
 }

@@ -5,6 +5,11 @@
 
 // KubeSchema expands inside a private block, where rustc takes every type for unreachable.
 #![allow(unreachable_pub)]
+// The comments on fields are what `kubectl explain` prints: plain text, without backticks.
+#![allow(clippy::doc_markdown)]
+// Several printer columns have the same type.
+#![allow(clippy::duplicated_attributes)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod duration;
 pub mod amount;
@@ -20,6 +25,7 @@ pub mod config;
 pub mod event;
 pub mod crds;
 
+mod schemas;
 mod table;
 
 pub use actions::Action;

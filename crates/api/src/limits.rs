@@ -49,6 +49,7 @@ pub struct Restrict {
     /// Actions that are never taken on the policy's targets, whoever's chain names them. Example: [scale]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub forbid: Vec<ActionName>,
 }
 
@@ -79,6 +80,7 @@ impl ActionName {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.ttl) || duration(self.ttl) >= duration('5s')").message("history.ttl is too short; write at least 5s"))]
 pub struct History {
     /// How many episodes that ended well are kept per target. Absent: 10. Example: 10
     #[serde(default, skip_serializing_if = "Option::is_none")]

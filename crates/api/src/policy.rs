@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::limits::{History, PolicyBudget, Restrict};
+use crate::schemas::{conditions, counts, words};
 use crate::steps::Step;
 use crate::targets::{Namespaces, Targets};
 use crate::triggers::When;
@@ -24,6 +25,7 @@ use crate::{Duration, Mode};
     derive = "PartialEq",
     shortname = "hpol",
     category = "healing",
+    doc = "Heals workloads of its own namespace: what is watched, what counts as a failure and what answers it.",
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(
         name = "Effective",
@@ -55,7 +57,8 @@ pub struct HealingPolicySpec {
     pub mode: Mode,
     /// Which workloads are healed: exactly one of all, names and selector. Example: {selector: {matchLabels: {app: checkout}}}
     pub targets: Targets,
-    /// What counts as a failure and what answers it; tried in order, the first whose trigger holds answers.
+    /// What counts as a failure and what answers it; tried in order, the first
+    /// whose trigger holds answers. Example: [{name: crash-loop, when: {crashLoop: {}}, strategyRef: {kind: ClusterRecoveryStrategy, name: crash-loop}}]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two rules have the same name; rename one"))]
     pub rules: Vec<PolicyRule>,
@@ -81,6 +84,7 @@ pub struct HealingPolicySpec {
     derive = "PartialEq",
     shortname = "chpol",
     category = "healing",
+    doc = "Heals workloads of many namespaces: what is watched, what counts as a failure and what answers it.",
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(
         name = "Effective",
@@ -120,7 +124,8 @@ pub struct ClusterHealingPolicySpec {
     pub namespaces: Namespaces,
     /// Which workloads there are healed: exactly one of all, names and selector. Example: {all: true}
     pub targets: Targets,
-    /// What counts as a failure and what answers it; tried in order, the first whose trigger holds answers.
+    /// What counts as a failure and what answers it; tried in order, the first
+    /// whose trigger holds answers. Example: [{name: crash-loop, when: {crashLoop: {}}, strategyRef: {kind: ClusterRecoveryStrategy, name: crash-loop}}]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two rules have the same name; rename one"))]
     #[x_kube(validation = ("self.all(r, !has(r.strategyRef) || r.strategyRef.kind == 'ClusterRecoveryStrategy')", "a ClusterHealingPolicy has no namespace to look for a RecoveryStrategy in; write strategyRef.kind: ClusterRecoveryStrategy"))]
@@ -141,6 +146,7 @@ pub struct ClusterHealingPolicySpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[x_kube(validation = ("has(self.strategyRef) != has(self.steps)", "write exactly one of strategyRef and steps in each rule"))]
+#[x_kube(validation = ("!has(self.recoverWithin) || duration(self.recoverWithin) >= duration('1s')", "recoverWithin is too short to be met; write at least 1s"))]
 pub struct PolicyRule {
     /// The rule's name, unique in its policy. Example: crash-loop
     #[schemars(
@@ -170,7 +176,10 @@ pub struct StrategyRef {
     /// RecoveryStrategy (of the policy's own namespace) or ClusterRecoveryStrategy. Example: ClusterRecoveryStrategy
     pub kind: StrategyKind,
     /// The strategy's name. Example: crash-loop
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
     pub name: String,
 }
 
@@ -234,9 +243,9 @@ pub struct PolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub recoveries: Vec<RecoverySummary>,
-    /// Ready and Stalled, as elsewhere in Kubernetes.
+    /// Ready and Stalled, as elsewhere in Kubernetes. Example: [{type: Ready, status: "True"}]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
 }
 
@@ -265,20 +274,4 @@ pub struct RecoverySummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub recovery: Option<String>,
-}
-
-/// A small map of names to words.
-fn words(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object", "maxProperties": 32,
-        "additionalProperties": { "type": "string", "maxLength": 64 },
-    })
-}
-
-/// A small map of names to counts.
-fn counts(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object", "maxProperties": 32,
-        "additionalProperties": { "type": "integer", "format": "int64" },
-    })
 }

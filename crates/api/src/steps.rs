@@ -92,6 +92,7 @@ pub struct Verify {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.releasedWithin) || duration(self.releasedWithin) >= duration('5s')").message("onlyIf.releasedWithin is too short, so the step would never run; write at least 5s"))]
 #[x_kube(validation = ::kube_core::Rule::new("has(self.releasedWithin)").message("onlyIf is empty; write onlyIf.releasedWithin or remove onlyIf"))]
 pub struct OnlyIf {
     /// The present pod template became current within this time; restarts are no release, and a

@@ -16,6 +16,7 @@ use crate::steps::Step;
     derive = "PartialEq",
     shortname = "rstrat",
     category = "healing",
+    doc = "A named escalation chain for the policies of its own namespace.",
     printcolumn(name = "First", type_ = "string", json_path = ".spec.steps[0].name"),
     printcolumn(
         name = "Age",
@@ -42,6 +43,7 @@ pub struct RecoveryStrategySpec {
     derive = "PartialEq",
     shortname = "crstrat",
     category = "healing",
+    doc = "A named escalation chain for the policies of every namespace.",
     printcolumn(name = "First", type_ = "string", json_path = ".spec.steps[0].name"),
     printcolumn(
         name = "Age",

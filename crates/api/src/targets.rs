@@ -2,16 +2,19 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube_derive::KubeSchema;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::schemas::selector;
 
 /// Which workloads a policy heals.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
-#[x_kube(validation = ::kube_core::Rule::new("[has(self.all), has(self.names), has(self.selector)].filter(x, x).size() == 1").message("write exactly one of all, names and selector under spec.targets"))]
+#[x_kube(validation = ::kube_core::Rule::new("[has(self.all), has(self.names), has(self.selector)].filter(x, x).size() == 1").message("write exactly one of all, names and selector under spec.targets, for example all: true"))]
 #[x_kube(validation = ::kube_core::Rule::new("!has(self.all) || self.all").message("spec.targets.all can only be true; remove it to select by names or selector"))]
 #[x_kube(validation = ::kube_core::Rule::new("!has(self.selector) || (has(self.selector.matchLabels) && self.selector.matchLabels.size() > 0) || (has(self.selector.matchExpressions) && self.selector.matchExpressions.size() > 0)").message("spec.targets.selector is empty; write all: true"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.kinds) || !has(self.names)").message("spec.targets.kinds narrows all and selector; each of spec.targets.names says its own kind, so remove kinds"))]
 #[x_kube(validation = ::kube_core::Rule::new("!has(self.exclude) || (has(self.exclude.matchLabels) && self.exclude.matchLabels.size() > 0) || (has(self.exclude.matchExpressions) && self.exclude.matchExpressions.size() > 0)").message("spec.targets.exclude is empty and would exclude everything; remove it or write labels"))]
 pub struct Targets {
     /// Every workload of the kinds below. Example: true
@@ -20,14 +23,16 @@ pub struct Targets {
     /// These workloads. Example: [{kind: Deployment, name: checkout}]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Map(vec!["kind".into(), "name".into()]))]
     pub names: Option<Vec<WorkloadName>>,
     /// Workloads by the labels of the workload object itself, not of its pods. Example: {matchLabels: {app: checkout}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "selector")]
     pub selector: Option<LabelSelector>,
-    /// Which kinds of workload. Absent: all three. Example: [Deployment, StatefulSet]
+    /// Which kinds of workload, beside all or selector. Absent: all three. Example: [Deployment, StatefulSet]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub kinds: Option<Vec<WorkloadKind>>,
     /// Workloads that are left alone all the same, by their labels. Example: {matchLabels: {tier: batch}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +47,10 @@ pub struct WorkloadName {
     /// The workload's kind. Example: Deployment
     pub kind: WorkloadKind,
     /// The workload's name. Example: checkout
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
     pub name: String,
 }
 
@@ -86,7 +94,7 @@ impl std::fmt::Display for WorkloadKind {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
-#[x_kube(validation = ::kube_core::Rule::new("[has(self.all), has(self.names), has(self.selector)].filter(x, x).size() == 1").message("write exactly one of all, names and selector under spec.namespaces"))]
+#[x_kube(validation = ::kube_core::Rule::new("[has(self.all), has(self.names), has(self.selector)].filter(x, x).size() == 1").message("write exactly one of all, names and selector under spec.namespaces, for example all: true"))]
 #[x_kube(validation = ::kube_core::Rule::new("!has(self.all) || self.all").message("spec.namespaces.all can only be true; remove it to select by names or selector"))]
 #[x_kube(validation = ::kube_core::Rule::new("!has(self.selector) || (has(self.selector.matchLabels) && self.selector.matchLabels.size() > 0) || (has(self.selector.matchExpressions) && self.selector.matchExpressions.size() > 0)").message("spec.namespaces.selector is empty; write all: true"))]
 pub struct Namespaces {
@@ -95,7 +103,14 @@ pub struct Namespaces {
     pub all: Option<bool>,
     /// These namespaces. Example: [shop, payments]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200), inner(length(min = 1, max = 63)))]
+    #[schemars(
+        length(min = 1, max = 200),
+        inner(
+            length(min = 1, max = 63),
+            regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+        )
+    )]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub names: Option<Vec<String>>,
     /// Namespaces by their labels. Example: {matchLabels: {healing: "on"}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,39 +118,13 @@ pub struct Namespaces {
     pub selector: Option<LabelSelector>,
     /// Namespaces that are left alone all the same, by name. Example: [sandbox]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200), inner(length(min = 1, max = 63)))]
+    #[schemars(
+        length(min = 1, max = 200),
+        inner(
+            length(min = 1, max = 63),
+            regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+        )
+    )]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub exclude: Option<Vec<String>>,
-}
-
-/// Kubernetes' own label selector, with the bounds that its type lacks.
-fn selector(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "properties": {
-            "matchLabels": {
-                "type": "object",
-                "description": "Labels that must all be present with these values. Example: {app: checkout}",
-                "maxProperties": 32,
-                "additionalProperties": { "type": "string", "maxLength": 63 },
-            },
-            "matchExpressions": {
-                "type": "array",
-                "description": "Requirements that must all hold. Example: [{key: tier, operator: In, values: [web]}]",
-                "maxItems": 32,
-                "items": {
-                    "type": "object",
-                    "required": ["key", "operator"],
-                    "properties": {
-                        "key": { "type": "string", "description": "The label's key. Example: tier", "minLength": 1, "maxLength": 317 },
-                        "operator": { "type": "string", "description": "How key and values relate. Example: In", "enum": ["In", "NotIn", "Exists", "DoesNotExist"] },
-                        "values": { "type": "array", "description": "The values of In and NotIn; empty for the others. Example: [web]", "maxItems": 64, "items": { "type": "string", "maxLength": 63 } },
-                    },
-                    "x-kubernetes-validations": [{
-                        "rule": "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
-                        "message": "matchExpressions.values must be set for In and NotIn, and only for them",
-                    }],
-                },
-            },
-        },
-    })
 }

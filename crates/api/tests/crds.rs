@@ -1,5 +1,7 @@
 //! The committed CRDs are the ones that the types make. `UPDATE=1 cargo test -p kubemend-api --test crds` rewrites them.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 #[test]
