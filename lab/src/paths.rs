@@ -69,7 +69,7 @@ impl Paths {
 /// `KUBEMEND_LAB_CACHE`, or `kubemend-lab` in the user's cache folder; a clean clone finds its binaries there again.
 pub(crate) fn cache() -> Result<PathBuf> {
     if let Some(cache) = env::var_os("KUBEMEND_LAB_CACHE") {
-        return Ok(PathBuf::from(cache));
+        return absolute(&cache).context("KUBEMEND_LAB_CACHE is no path");
     }
     let home = env::var_os("HOME").context("set HOME or KUBEMEND_LAB_CACHE")?;
     Ok(Path::new(&home).join(".cache/kubemend-lab"))
