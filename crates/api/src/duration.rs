@@ -152,8 +152,8 @@ impl JsonSchema for Duration {
             "maxLength": 20,
             "pattern": "^([0-9]{1,6}(ms|s|m|h))+$",
             "x-kubernetes-validations": [{
-                "rule": "duration(self) <= duration('87600h')",
-                "message": "longer than ten years; write at most 87600h",
+                "rule": "self.matches('^([0-9]{1,6}(ms|s|m|h))+$') && duration(self) <= duration('87600h')",
+                "message": "write numbers of at most six digits with a unit (ms, s, m or h), at most ten years (87600h), for example 30s or 1h30m",
             }],
         })
     }

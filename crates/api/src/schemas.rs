@@ -12,6 +12,10 @@ pub(crate) fn selector(_: &mut SchemaGenerator) -> Schema {
                 "description": "Labels that must all be present with these values. Example: {app: checkout}",
                 "maxProperties": 32,
                 "additionalProperties": label_value(),
+                "x-kubernetes-validations": [{
+                    "rule": "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$'))",
+                    "message": "a key of matchLabels is no label key; write letters, digits and -_. after an optional prefix and slash, for example app.kubernetes.io/name",
+                }],
             },
             "matchExpressions": {
                 "type": "array",

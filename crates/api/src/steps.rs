@@ -105,7 +105,7 @@ pub struct OnlyIf {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
-#[x_kube(validation = ::kube_core::Rule::new("duration(self.after) >= duration('5s')").message("undo.after is too short; write at least 5s"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.after) || duration(self.after) >= duration('5s')").message("undo.after is too short; write at least 5s"))]
 pub struct Undo {
     /// How long after the act; sooner where the act did not help. Example: 1h
     pub after: Duration,

@@ -104,10 +104,12 @@ fn walk(path: &str, schema: &Value, complaints: &mut Vec<String>) {
         Some("string") if !has("maxLength") && !has("enum") && schema["format"] != "date-time" => {
             complain("a string without bound");
         }
-        Some("integer") if !path.contains(".status") && !path.starts_with("HealingEvent.") => {
-            if !has("minimum") || !has("maximum") {
-                complain("an integer without bounds");
-            }
+        Some("integer")
+            if !path.contains(".status")
+                && !path.starts_with("HealingEvent.")
+                && !(has("minimum") && has("maximum")) =>
+        {
+            complain("an integer without bounds");
         }
         Some("array") if !has("maxItems") => complain("an array without maxItems"),
         Some("object") if has("additionalProperties") && !has("maxProperties") => {
