@@ -1,11 +1,174 @@
-//! The whole decision.
+//! The whole decision: every suspect and every open episode, once, in order.
 
+use std::collections::BTreeSet;
+
+use kubemend_api::Mode;
+
+use crate::budget::Ledger;
+use crate::course;
+use crate::facts::TargetKey;
+use crate::gate;
+use crate::history;
+use crate::hold::Hold;
 use crate::moment::Moment;
-use crate::plan::Plan;
+use crate::open;
+use crate::plan::{Effect, Held, Plan};
+use crate::proof::{self, Progress};
+use crate::rehearsal;
+use crate::undo;
+use crate::view::View;
 use crate::world::World;
 
 /// What to do about this world at this time. Pure: no IO, no clock, cannot fail; equal worlds and
 /// times give equal plans.
-pub fn decide(_world: &World, _now: Moment) -> Plan {
-    Plan::default()
+pub fn decide(world: &World, now: Moment) -> Plan {
+    let mut round = Round {
+        world,
+        now,
+        ledger: Ledger::of(world, now),
+        plan: Plan::default(),
+    };
+    let targets = targets(world);
+    for key in &targets {
+        round.target(key);
+    }
+    if gate::may_write(world).is_ok() && gate::may_act(world, now).is_ok() {
+        round.prove(&targets);
+        round.prune();
+    }
+    round.wake(world.stale_at());
+    round.plan
+}
+
+/// Where there is something to judge: trouble, or an episode or undo that is not finished.
+fn targets(world: &World) -> BTreeSet<TargetKey> {
+    let mut targets = world.suspects();
+    let unfinished = world.recorded_targets().filter(|key| {
+        world
+            .records_of(key)
+            .any(|one| one.is_open() || undo::is_pending(one))
+    });
+    targets.extend(unfinished.cloned());
+    targets
+}
+
+/// One round: the plan so far, and what its own intents take from the budgets.
+pub(crate) struct Round<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) now: Moment,
+    pub(crate) ledger: Ledger,
+    pub(crate) plan: Plan,
+}
+
+impl<'a> Round<'a> {
+    /// Judges one target: at most one effect, else one typed hold per symptom.
+    fn target(&mut self, key: &TargetKey) {
+        let (world, now) = (self.world, self.now);
+        if let Err(hold) = gate::may_write(world) {
+            return self.hold_symptom(key, hold);
+        }
+        if let Some(retry_at) = world.in_flight(key, now) {
+            self.wake(retry_at);
+            return self.hold_symptom(key, Hold::InFlight);
+        }
+        if let Err(hold) = gate::readable(world, key) {
+            return match world.open_record(key, false) {
+                Some(episode) => course::hold(self, episode, &hold),
+                None => self.hold_symptom(key, hold),
+            };
+        }
+        let done = match world.open_record(key, false) {
+            Some(episode) => course::follow(self, key, episode),
+            None => undo::due(self, key) || open::acting(self, key),
+        };
+        if done {
+            return;
+        }
+        match world.open_record(key, true) {
+            Some(episode) => rehearsal::follow(self, key, episode),
+            None => open::dry(self, key),
+        }
+    }
+
+    /// Adds an effect.
+    pub(crate) fn effect(&mut self, effect: Effect) -> bool {
+        self.plan.effects.push(effect);
+        true
+    }
+
+    /// Adds a hold.
+    pub(crate) fn held(&mut self, key: &TargetKey, policy: Option<String>, hold: Hold) {
+        self.wake(hold.until());
+        let policy = policy.map(Into::into);
+        self.plan.holds.push(Held {
+            target: key.clone(),
+            policy,
+            hold,
+        });
+    }
+
+    /// Looks again then at the latest.
+    pub(crate) fn wake(&mut self, at: Option<Moment>) {
+        let Some(at) = at else { return };
+        let at = at.max(self.now.plus(1));
+        self.plan.wake_at = Some(self.plan.wake_at.map_or(at, |wake| wake.min(at)));
+    }
+
+    /// Holds a target for a reason that concerns the process, where there is anything to hold.
+    fn hold_symptom(&mut self, key: &TargetKey, hold: Hold) {
+        let (world, now) = (self.world, self.now);
+        let policies: Vec<_> = world
+            .policies_of(key)
+            .filter(|policy| crate::mode::effective(world, policy, key).mode != Mode::Suspended)
+            .collect();
+        let Some(policy) = policies.first() else {
+            return;
+        };
+        let open =
+            world.open_record(key, false).is_some() || world.open_record(key, true).is_some();
+        let seen = View::of(world, key, now).is_some_and(|view| {
+            matches!(
+                crate::claim::rule(policy, &view, None),
+                crate::claim::Answer::Rule(..)
+            )
+        });
+        if open || seen {
+            self.held(key, Some(policy.reference()), hold);
+        }
+    }
+
+    /// Marks revisions that have proven themselves.
+    fn prove(&mut self, busy: &BTreeSet<TargetKey>) {
+        for key in &self.world.unproven {
+            if busy.contains(key) || self.world.in_flight(key, self.now).is_some() {
+                continue;
+            }
+            match proof::progress(self.world, key, self.now) {
+                Progress::Proven(effect, true) => {
+                    self.effect(effect);
+                }
+                Progress::Proven(Effect::Prove { uid, proof, .. }, false) => {
+                    self.plan.proofs.push((uid, proof));
+                }
+                Progress::At(at) => self.wake(Some(at)),
+                Progress::Proven(..) | Progress::Nothing => {}
+            }
+        }
+    }
+
+    /// Deletes records that nobody needs any more.
+    fn prune(&mut self) {
+        for key in self.world.recorded_targets() {
+            let busy = self.plan.effects.iter().any(|one| one.target() == *key)
+                || self.world.in_flight(key, self.now).is_some();
+            if busy {
+                continue;
+            }
+            let (record, next) = history::prunable(self.world, key, self.now);
+            self.wake(next);
+            if let Some(record) = record {
+                self.effect(Effect::Prune(Box::new(record.clone())));
+            }
+        }
+    }
 }

@@ -7,6 +7,9 @@ use kubemend_api::{Mode, targets::WorkloadKind};
 use crate::facts::{Name, TargetKey, Text};
 use crate::moment::{Millis, Moment};
 
+/// An undo that had no effect is tried again after so long.
+const UNDO_RETRY: Millis = 30_000;
+
 /// An episode: the immutable spec of its record, and the state that moves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
@@ -347,6 +350,11 @@ impl Episode {
         }
         conclude(attempt, now);
         let refused = attempt.outcome == Some(Outcome::NotApplied);
+        let rolled_back = attempt
+            .requests
+            .iter()
+            .find(|one| one.verb == Verb::Rollback && one.result == Some(Done::Applied))
+            .and_then(|one| one.to.clone());
         let (step, detail) = (
             attempt.step.clone(),
             attempt.requests.iter().find_map(|one| one.detail.clone()),
@@ -361,6 +369,9 @@ impl Episode {
         } else {
             self.state.phase = Phase::Verifying;
             self.state.reason = None;
+        }
+        if rolled_back.is_some() {
+            self.state.template_hash = rolled_back;
         }
         self.state.message = None;
     }
@@ -379,6 +390,7 @@ impl Episode {
             Done::NotApplied | Done::Unknown => {
                 undo.intent_at = None;
                 undo.not_after = None;
+                undo.due_at = now.plus(UNDO_RETRY);
                 undo.rearmed = undo.rearmed.saturating_add(1);
                 undo.result = detail.map(Text::from);
             }

@@ -59,6 +59,7 @@ pub enum Hold {
     },
     RolloutInProgress,
     Undoing,
+    NothingFailing,
 }
 
 impl Hold {
@@ -84,6 +85,7 @@ impl Hold {
             Self::PdbBlocked { .. } => "PDBBlocked",
             Self::RolloutInProgress => "RolloutInProgress",
             Self::Undoing => "Undoing",
+            Self::NothingFailing => "NothingFailing",
         }
     }
 
@@ -107,7 +109,8 @@ impl Hold {
             | Self::MaxUnavailable { .. }
             | Self::PdbBlocked { .. }
             | Self::RolloutInProgress
-            | Self::Undoing => None,
+            | Self::Undoing
+            | Self::NothingFailing => None,
         }
     }
 }
@@ -155,6 +158,12 @@ impl fmt::Display for Hold {
             }
             Self::RolloutInProgress => write!(f, "a rollout is in progress"),
             Self::Undoing => write!(f, "a scale is being taken back first"),
+            Self::NothingFailing => {
+                write!(
+                    f,
+                    "no pod fails at the moment; waiting whether it stays well"
+                )
+            }
         }
     }
 }
@@ -212,5 +221,26 @@ impl fmt::Display for Skip {
             Self::CannotApply { why } => f.write_str(why),
             Self::RolledBackBefore => write!(f, "this revision was rolled back from within 24 h"),
         }
+    }
+}
+
+/// Why a step is not taken now, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum No {
+    /// Not now.
+    Hold(Hold),
+    /// Not this step.
+    Skip(Skip),
+}
+
+impl From<Hold> for No {
+    fn from(hold: Hold) -> Self {
+        Self::Hold(hold)
+    }
+}
+
+impl From<Skip> for No {
+    fn from(skip: Skip) -> Self {
+        Self::Skip(skip)
     }
 }

@@ -1,16 +1,42 @@
 //! Kubemend's decisions: `decide(&World, now) -> Plan`, without clock, IO, randomness or failure.
 //!
 //! The modules stand in the order of the flow: time and facts, what may change, the World they
-//! make, then detect → verify → guard → decide, and the plan that comes out.
+//! make; then what a target looks like, detection, verification, guards and actions, the course of
+//! an episode, and the decision; then what is said about it.
 
 pub mod moment;
 pub mod source;
 pub mod facts;
+pub mod select;
+pub mod policy;
 pub mod episode;
 pub mod record;
+pub mod record_name;
 pub mod change;
 pub mod world;
+mod guardrails;
+
+pub mod view;
+pub mod mode;
+pub mod claim;
+pub mod detect;
+pub mod health;
+pub mod verify;
 pub mod hold;
+pub mod gate;
+pub mod budget;
+pub mod guard;
+pub mod action;
+pub mod chain;
+pub mod intent;
+pub mod ending;
+pub mod proof;
+
+mod open;
+mod undo;
+mod course;
+mod rehearsal;
+mod history;
 pub mod plan;
 pub mod decide;
 pub mod report;

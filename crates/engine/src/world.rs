@@ -1,9 +1,29 @@
-//! Everything that decide() may know. `apply` is the only mutator.
+//! Everything that decide() may know. `apply` is the only mutator, and it is idempotent.
 
-use crate::change::Change;
-use crate::facts::Text;
+mod index;
+mod lookup;
+mod sweep;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubemend_api::config::ClusterBudget;
+use kubemend_api::policy::StrategyKind;
+use kubemend_api::{HealingConfigStatus, Mode};
+
+use crate::change::{Await, Change, Object, Reply, Unreadable};
+use crate::episode::Episode;
+use crate::facts::{
+    AutoscalerFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, Proof, RevisionFacts,
+    TargetKey, Text, WorkloadFacts,
+};
 use crate::moment::{Millis, Moment};
-use crate::plan::Effect;
+use crate::plan::{Effect, Plan};
+use crate::policy::{Policy, PolicyId, Strategy};
+use crate::source::Source;
+use words::Words;
+
+pub(crate) use sweep::policy_id;
 
 /// What the process was started with.
 #[derive(Clone, Debug)]
@@ -16,23 +36,255 @@ pub struct Settings {
     pub own_namespace: Text,
 }
 
-/// Everything that decide() may know.
-pub struct World {
-    settings: Settings,
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            crash_loop_restarts: 3,
+            verify_timeout: 300_000,
+            own_namespace: "kubemend-system".into(),
+        }
+    }
 }
+
+/// Everything that decide() may know.
+#[allow(missing_docs)]
+pub struct World {
+    pub(crate) settings: Settings,
+    words: Words,
+    pub(crate) pods: BTreeMap<Name, Pod>,
+    pods_by_owner: BTreeMap<Text, BTreeSet<Name>>,
+    /// Pods with an abnormal end or in phase Failed or Unknown: where trouble can be.
+    ill: BTreeSet<Name>,
+    pub(crate) workloads: BTreeMap<TargetKey, Workload>,
+    pub(crate) revisions: BTreeMap<Name, RevisionFacts>,
+    revisions_by_owner: BTreeMap<Text, BTreeSet<Name>>,
+    pub(crate) namespaces: BTreeMap<Text, NamespaceFacts>,
+    pub(crate) disruption_budgets: BTreeMap<Name, DisruptionBudgetFacts>,
+    pub(crate) autoscalers: BTreeMap<Name, AutoscalerFacts>,
+    pub(crate) policies: BTreeMap<PolicyId, Policy>,
+    pub(crate) strategies: BTreeMap<(StrategyKind, Name), Strategy>,
+    pub(crate) config: Option<Config>,
+    pub(crate) records: BTreeMap<Name, Episode>,
+    records_by_target: BTreeMap<TargetKey, BTreeSet<Name>>,
+    pub(crate) unreadable: BTreeMap<(Source, Name), Unreadable>,
+    /// Which policies select a workload, best rank first; kept per change, never per round.
+    matches: BTreeMap<TargetKey, Vec<PolicyId>>,
+    /// The same the other way round.
+    members: BTreeMap<PolicyId, BTreeSet<TargetKey>>,
+    /// Deployments whose current revision has not proven all that their chains ask for.
+    pub(crate) unproven: BTreeSet<TargetKey>,
+    /// Proof marks of revisions under DryRun: they stay in memory until Enforce.
+    proofs: BTreeMap<Text, Proof>,
+    flights: BTreeMap<TargetKey, Flight>,
+    fresh: BTreeMap<Source, Fresh>,
+    listing: BTreeMap<Source, BTreeSet<Name>>,
+    pub(crate) tombstones: Vec<Tombstone>,
+    lead: bool,
+    skew: Millis,
+}
+
+/// A pod and what was first seen of its present trouble.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Pod {
+    pub facts: PodFacts,
+    /// The end of the first run of the present streak of short runs.
+    pub failing_since: Option<Moment>,
+}
+
+/// A workload and when its present template became current.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Workload {
+    pub facts: WorkloadFacts,
+    /// First local observation of a change to the present hash; `None` if it never changed here.
+    pub hash_since: Option<Moment>,
+}
+
+/// HealingConfig, parsed.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Config {
+    pub generation: i64,
+    pub ceiling: Mode,
+    pub pause: Option<String>,
+    pub exclude: BTreeSet<Text>,
+    pub budget: ClusterBudget,
+    pub stored: HealingConfigStatus,
+}
+
+/// An effect that was begun and whose end is not seen yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Flight {
+    done: bool,
+    awaits: Vec<Await>,
+    retry_at: Option<Moment>,
+}
+
+/// How current the view of a collection is.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Fresh {
+    synced: bool,
+    at: Moment,
+    version: u64,
+}
+
+/// Acts of a record that is gone with its namespace; budgets count them until the window ends.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub(crate) struct Tombstone {
+    pub(crate) target: TargetKey,
+    pub(crate) policy: PolicyId,
+    pub(crate) at: Moment,
+    pub(crate) units: u32,
+}
+
+/// An input is fresh for so long after a frame, a bookmark or a restarted watch.
+pub const FRESH_FOR: Millis = 25_000;
 
 impl World {
     /// An empty world: nothing is synced, nobody leads.
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            words: Words::default(),
+            pods: BTreeMap::new(),
+            pods_by_owner: BTreeMap::new(),
+            ill: BTreeSet::new(),
+            workloads: BTreeMap::new(),
+            revisions: BTreeMap::new(),
+            revisions_by_owner: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
+            disruption_budgets: BTreeMap::new(),
+            autoscalers: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            strategies: BTreeMap::new(),
+            config: None,
+            records: BTreeMap::new(),
+            records_by_target: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            matches: BTreeMap::new(),
+            members: BTreeMap::new(),
+            unproven: BTreeSet::new(),
+            proofs: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            fresh: BTreeMap::new(),
+            listing: BTreeMap::new(),
+            tombstones: Vec::new(),
+            lead: false,
+            skew: 0,
+        }
     }
 
     /// Takes in one change at the given time; true where it may alter a decision.
-    pub fn apply(&mut self, _change: Change, _now: Moment) -> bool {
-        let _ = &self.settings;
-        true
+    pub fn apply(&mut self, change: Change, now: Moment) -> bool {
+        match change {
+            Change::Object(object) => self.object(*object, now),
+            Change::Unreadable(unreadable) => self.cannot_read(unreadable),
+            Change::Gone { source, name, uid } => self.gone(source, &name, &uid, now),
+            Change::ListBegins(source) => {
+                self.listing.insert(source, BTreeSet::new());
+                false
+            }
+            Change::ListEnds {
+                source,
+                version,
+                at,
+            } => self.list_ends(source, &version, at, now),
+            Change::Fresh {
+                source,
+                version,
+                at,
+            } => self.refresh(source, &version, at, now),
+            Change::Lead(lead) => std::mem::replace(&mut self.lead, lead) != lead,
+            Change::Skew(millis) => std::mem::replace(&mut self.skew, millis) != millis,
+            Change::Done(reply) => self.done(reply, now),
+        }
     }
 
     /// An effect of the newest plan is being started: its target is in flight from now on.
-    pub fn begin(&mut self, _effect: &Effect, _now: Moment) {}
+    pub fn begin(&mut self, effect: &Effect, _now: Moment) {
+        self.flights.insert(effect.target(), Flight::default());
+    }
+
+    /// Keeps what the plan learned and nobody writes down: proof marks under DryRun.
+    pub fn remember(&mut self, plan: &Plan) {
+        for (uid, proof) in &plan.proofs {
+            self.proofs.insert(uid.clone(), *proof);
+        }
+    }
+
+    fn done(&mut self, reply: Reply, now: Moment) -> bool {
+        if let Some(record) = reply.record {
+            self.object(*record, now);
+        }
+        let target = reply.target;
+        if let Some(flight) = self.flights.get_mut(&target) {
+            *flight = Flight {
+                done: true,
+                awaits: reply.awaits,
+                retry_at: reply.retry_at,
+            };
+        }
+        self.settle_flight(&target);
+        true
+    }
+
+    /// Ends a flight whose awaited states are all seen.
+    fn settle_flight(&mut self, target: &TargetKey) {
+        let Some(mut flight) = self.flights.remove(target) else {
+            return;
+        };
+        flight.awaits.retain(|one| !self.is_seen(one));
+        if !flight.done || !flight.awaits.is_empty() || flight.retry_at.is_some() {
+            self.flights.insert(target.clone(), flight);
+        }
+    }
+
+    fn settle_flights(&mut self) -> bool {
+        let landed = |flight: &Flight| flight.done && !flight.awaits.is_empty();
+        let waiting: Vec<_> = self
+            .flights
+            .iter()
+            .filter(|(_, flight)| landed(flight))
+            .map(|(target, _)| target.clone())
+            .collect();
+        let before = self.flights.len();
+        waiting.iter().for_each(|target| self.settle_flight(target));
+        self.flights.len() != before
+    }
+
+    fn is_seen(&self, awaited: &Await) -> bool {
+        match awaited {
+            Await::Version(source, version) => self
+                .fresh
+                .get(source)
+                .is_some_and(|fresh| fresh.version >= *version),
+            Await::PodGone(name, uid) => self
+                .pods
+                .get(name)
+                .is_none_or(|pod| pod.facts.uid != *uid || pod.facts.deleting),
+            Await::RecordGone(name) => !self.records.contains_key(name),
+        }
+    }
+
+    fn object(&mut self, object: Object, now: Moment) -> bool {
+        let Some((source, name)) = self.put(object, now) else {
+            return false;
+        };
+        self.unreadable.remove(&(source, name.clone()));
+        if let Some(seen) = self.listing.get_mut(&source) {
+            seen.insert(name);
+        }
+        self.settle_flights();
+        true
+    }
+
+    fn cannot_read(&mut self, unreadable: Unreadable) -> bool {
+        if let Some(seen) = self.listing.get_mut(&unreadable.source) {
+            seen.insert(unreadable.name.clone());
+        }
+        let key = (unreadable.source, unreadable.name.clone());
+        self.unreadable.insert(key, unreadable.clone()).as_ref() != Some(&unreadable)
+    }
 }

@@ -1,0 +1,50 @@
+//! `scale`: more replicas, never beyond max, never below the present number.
+
+use kubemend_api::actions::Scale;
+use kubemend_api::targets::WorkloadKind;
+
+use crate::episode::{Request, Verb};
+use crate::guard::Case;
+use crate::health;
+use crate::hold::{No, Skip};
+use crate::view::PodView;
+
+pub(super) fn resolve(parameters: &Scale, case: &Case<'_>) -> Result<Vec<Request>, No> {
+    let view = case.view;
+    let workload = view.workload;
+    if workload.key.kind == WorkloadKind::DaemonSet {
+        return Err(Skip::CannotApply {
+            why: "a DaemonSet has no replicas".to_owned(),
+        }
+        .into());
+    }
+    let from = workload.desired;
+    let to = from
+        .saturating_add(parameters.by.of(from).max(1))
+        .min(parameters.max);
+    if to <= from {
+        let why = format!("{from} replicas already, max is {}", parameters.max);
+        return Err(Skip::CannotApply { why }.into());
+    }
+    if !view.current().any(|one| stays_up(one, case)) {
+        return Err(Skip::CannotHelp {
+            why: "no pod of this revision stays up",
+        }
+        .into());
+    }
+    Ok(vec![Request {
+        verb: Verb::Scale,
+        name: workload.key.name.clone(),
+        uid: workload.uid.clone(),
+        from: Some(from.to_string().into()),
+        to: Some(to.to_string().into()),
+        result: None,
+        detail: None,
+    }])
+}
+
+/// The pod has run without abnormal end for the stable stretch.
+fn stays_up(one: &PodView<'_>, case: &Case<'_>) -> bool {
+    let stretch = health::stretch(case.view, case.episode, Some(case.step));
+    health::pod_since(one.facts()).is_some_and(|since| case.view.now.since(since) >= stretch)
+}

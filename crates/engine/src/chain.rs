@@ -1,0 +1,129 @@
+//! Walking the chain: which step is next, and why others are passed over.
+
+use crate::action;
+use crate::budget::Ledger;
+use crate::detect::Detect;
+use crate::episode::{Episode, Outcome, Request, Skipped};
+use crate::guard::{self, Case};
+use crate::hold::{Hold, No};
+use crate::moment::Moment;
+use crate::policy::{Chain, Policy, Step};
+use crate::view::View;
+
+/// What is next on the chain.
+pub enum Next<'a> {
+    /// Act: this step, these requests.
+    Act(&'a Step, Vec<Request>),
+    /// Wait with this step.
+    Hold(&'a Step, Hold),
+    /// The chain is at its end.
+    End,
+}
+
+/// What the walk needs to know.
+pub struct Walk<'a, 'e> {
+    /// The target.
+    pub view: &'e View<'e>,
+    /// The episode, with its memory.
+    pub episode: &'e Episode,
+    /// The claiming policy.
+    pub policy: &'e Policy,
+    /// The trigger's detector.
+    pub detector: &'e dyn Detect,
+    /// The chain, read live.
+    pub chain: &'a Chain,
+    /// What budgets count.
+    pub ledger: &'e Ledger,
+}
+
+impl<'a> Walk<'a, '_> {
+    /// The next step from where the chain stands, and the steps passed over on the way.
+    pub fn next(&self) -> (Vec<Skipped>, Next<'a>) {
+        let mut skips = Vec::new();
+        let steps = &self.chain.steps;
+        for (index, step) in steps.iter().enumerate().skip(self.position()) {
+            if self.episode.spent_on(&step.name) >= step.attempts {
+                continue;
+            }
+            if let Some(until) = self.backoff(step) {
+                return (skips, Next::Hold(step, Hold::Backoff { until }));
+            }
+            match self.judge(step, &steps[index + 1..]) {
+                Ok(requests) => return (skips, Next::Act(step, requests)),
+                Err(No::Hold(hold)) => return (skips, Next::Hold(step, hold)),
+                Err(No::Skip(skip)) => skips.push(Skipped {
+                    step: step.name.clone(),
+                    reason: skip.reason().into(),
+                    message: Some(skip.to_string()),
+                }),
+            }
+        }
+        (skips, Next::End)
+    }
+
+    /// The step at which the chain stands: the last one on which attempts were spent, since a
+    /// chain never goes back. Strategies are read live, so a position is a step's name.
+    fn position(&self) -> usize {
+        let spent = |step: &Step| {
+            self.episode.spent_on(&step.name) > 0
+                || self
+                    .episode
+                    .state
+                    .attempts
+                    .iter()
+                    .any(|one| one.step == step.name)
+        };
+        self.chain.steps.iter().rposition(spent).unwrap_or(0)
+    }
+
+    /// When the next attempt of this step is due, if that is later.
+    fn backoff(&self, step: &Step) -> Option<Moment> {
+        let tried = self
+            .episode
+            .state
+            .attempts
+            .iter()
+            .filter(|one| one.step == step.name);
+        let without_help = tried.filter(|one| {
+            !matches!(
+                one.outcome,
+                Some(Outcome::Partial | Outcome::WouldAct | Outcome::Recovered)
+            )
+        });
+        let failed = u32::try_from(without_help.count()).unwrap_or(u32::MAX);
+        let last = self
+            .episode
+            .last_attempt()
+            .filter(|one| one.step == step.name)?;
+        if matches!(
+            last.outcome,
+            Some(Outcome::Partial | Outcome::WouldAct | Outcome::Recovered)
+        ) {
+            return None;
+        }
+        let due = last.judged_at?.plus(step.backoff(failed));
+        (self.view.now < due).then_some(due)
+    }
+
+    /// What the step comes to now: lasting reasons first, then the intent, then passing reasons.
+    fn judge(&self, step: &'a Step, later: &'a [Step]) -> Result<Vec<Request>, No> {
+        let case = self.case(step, later);
+        guard::admit(&case)?;
+        let mut intent = action::resolve(&case)?;
+        guard::pass(&case, &mut intent)?;
+        Ok(intent)
+    }
+
+    /// The guards' view of a step.
+    pub fn case<'b>(&'b self, step: &'b Step, later: &'b [Step]) -> Case<'b> {
+        Case {
+            view: self.view,
+            episode: Some(self.episode),
+            policy: self.policy,
+            detector: self.detector,
+            step,
+            later,
+            ledger: self.ledger,
+        }
+    }
+}

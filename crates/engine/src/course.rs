@@ -1,0 +1,432 @@
+//! The course of an acting episode: from its intent to its end, one write at a time.
+
+use kubemend_api::Mode;
+
+use crate::chain::{Next, Walk};
+use crate::claim::{self, Answer};
+use crate::decide::Round;
+use crate::detect::detector;
+use crate::ending;
+use crate::episode::{Done, Episode, Outcome, Phase, Skipped};
+use crate::facts::{TargetKey, Text};
+use crate::gate;
+use crate::guard;
+use crate::hold::{Hold, No};
+use crate::intent;
+use crate::open;
+use crate::plan::Effect;
+use crate::policy::{Chain, Policy, Rule, Step};
+use crate::undo;
+use crate::verify::{self, Verdict};
+use crate::view::View;
+
+/// Moves an open acting episode on. True where this target is answered for this round; false only
+/// where a latched or finished episode leaves room for a dry one.
+pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) -> bool {
+    let (world, now) = (round.world, round.now);
+    if let Err(hold) = gate::can_see(world, now) {
+        hold_unless_latched(round, episode, &hold);
+        return true;
+    }
+    if let Some(attempt) = episode.last_attempt().filter(|one| one.is_open()) {
+        let until = attempt.not_after.plus(intent::GRACE);
+        if now <= until {
+            round.held(
+                key,
+                Some(episode.spec.policy_ref.clone()),
+                Hold::IntentOpen { until },
+            );
+            return true;
+        }
+        return resolve(round, key, episode);
+    }
+    if let Some(ended) = ending::of(world, key, episode, now) {
+        return round.effect(Effect::Write(Box::new(ended)));
+    }
+    if world.config.is_none() {
+        hold_unless_latched(round, episode, &Hold::NoConfig);
+        return true;
+    }
+    let (Some(view), Some(policy)) = (
+        View::of(world, key, now),
+        claim::policy(world, key, Mode::Enforce),
+    ) else {
+        return true;
+    };
+    match episode.state.phase {
+        Phase::Verifying | Phase::Acting => verifying(round, &view, policy, episode),
+        Phase::Recovered => recovered(round, &view, policy, episode),
+        Phase::Exhausted => exhausted(round, &view, policy, episode),
+        Phase::Pending
+        | Phase::Held
+        | Phase::SelfRecovered
+        | Phase::Superseded
+        | Phase::Aborted => waiting(round, &view, policy, episode),
+    }
+}
+
+/// The rule that answers now, and its chain; the hold where the strategy is missing.
+fn chain<'a>(
+    view: &View<'a>,
+    policy: &'a Policy,
+    episode: &Episode,
+) -> Option<(&'a Rule, Result<&'a Chain, Hold>)> {
+    let rule = policy.rule(episode.rule())?;
+    let chain = view
+        .world
+        .chain_of(rule)
+        .map_err(|name| Hold::StrategyMissing { name });
+    Some((rule, chain))
+}
+
+/// The step of the newest attempt, read live; a step that is gone from the chain is judged by
+/// the chain's first, so that an edit never leaves an act without verdict.
+fn step_of<'a>(chain: &'a Chain, episode: &Episode) -> Option<&'a Step> {
+    let named = episode
+        .last_attempt()
+        .and_then(|attempt| chain.step(&attempt.step));
+    named.or_else(|| chain.steps.first())
+}
+
+fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
+    let Some((_, Ok(chain))) = chain(view, policy, episode) else {
+        return missing(round, episode);
+    };
+    let (Some(attempt), Some(step)) = (episode.last_attempt(), step_of(chain, episode)) else {
+        return missing(round, episode);
+    };
+    let now = round.now;
+    let verdict = verify::judge(view, episode, attempt, step);
+    let (outcome, message) = match verdict {
+        Verdict::Wait(at) => {
+            round.wake(Some(at));
+            return true;
+        }
+        Verdict::Recovered(healthy_at) => {
+            let next = ending::recovered(view, episode, healthy_at, step);
+            return round.effect(Effect::Write(Box::new(next)));
+        }
+        Verdict::Partial => (Outcome::Partial, None),
+        Verdict::NotRecovered(message) => (Outcome::NotRecovered, Some(message)),
+        Verdict::Inconclusive(message) => (Outcome::Inconclusive, Some(message)),
+    };
+    let mut next = episode.clone();
+    next.state.longest_run = view.longest_run(episode);
+    if let Some(attempt) = next.state.attempts.last_mut() {
+        attempt.outcome = Some(outcome);
+        attempt.message.clone_from(&message);
+        attempt.judged_at = Some(now);
+    }
+    if outcome == Outcome::Partial {
+        let spent = next
+            .state
+            .spent
+            .iter_mut()
+            .find(|one| one.step == attempt.step);
+        if let Some(spent) = spent {
+            spent.attempts = spent.attempts.saturating_sub(1);
+        }
+    }
+    next.state.phase = Phase::Pending;
+    next.state.reason = Some(
+        if outcome == Outcome::Partial {
+            "Partial"
+        } else {
+            "Backoff"
+        }
+        .into(),
+    );
+    next.state.message = message;
+    round.effect(Effect::Write(Box::new(next)))
+}
+
+/// Waits out the relapse window; a new crossing of the threshold inside it continues the chain.
+fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
+    if undo::look(round, &view.key, episode) {
+        return true;
+    }
+    let relapse = match claim::rule(policy, view, Some(episode)) {
+        Answer::Rule(rule, symptom) => Some((rule, symptom)),
+        Answer::None(_) => None,
+    };
+    let Some((rule, symptom)) = relapse else {
+        round.wake(episode.state.relapse_until);
+        return true;
+    };
+    let mut next = episode.clone();
+    let state = &mut next.state;
+    state.phase = Phase::Pending;
+    state.reason = Some("Relapsed".into());
+    state.message = None;
+    state.relapses = state.relapses.saturating_add(1);
+    state.relapsed_at = Some(round.now);
+    state.healthy_at = None;
+    state.relapse_until = None;
+    answer_with(&mut next, &rule.name, symptom.name);
+    round.effect(Effect::Write(Box::new(next)))
+}
+
+/// Latched: nothing acts until the symptom is gone; that is judged like any recovery.
+fn exhausted(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
+    if undo::look(round, &view.key, episode) {
+        return true;
+    }
+    let step = chain(view, policy, episode).and_then(|(_, chain)| chain.ok()?.steps.last());
+    match ending::well(view, episode, step) {
+        Ok(healthy_at) => {
+            let next = ending::symptom_gone(episode, healthy_at, round.now);
+            round.effect(Effect::Write(Box::new(next)))
+        }
+        Err(at) => {
+            round.wake(at);
+            true
+        }
+    }
+}
+
+/// Between attempts: undo first, then look whether the target got well alone, then the chain.
+fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
+    let now = round.now;
+    if undo::look(round, &view.key, episode) {
+        return true;
+    }
+    let mut next = episode.clone();
+    remember(round, &mut next);
+    if let Answer::Rule(rule, symptom) = claim::rule(policy, view, None) {
+        answer_with(&mut next, &rule.name, symptom.name);
+    }
+    let Some((rule, chain)) = chain(view, policy, &next) else {
+        return missing(round, episode);
+    };
+    let chain = match chain {
+        Ok(chain) => chain,
+        Err(missing) => {
+            hold(round, episode, &missing);
+            return true;
+        }
+    };
+    let step = step_of(chain, &next);
+    let detector = detector(&rule.trigger);
+    match ending::well(view, &next, step) {
+        Ok(healthy_at) => {
+            let next = ending::self_recovered(&next, healthy_at, now);
+            return round.effect(Effect::Write(Box::new(next)));
+        }
+        Err(at) => round.wake(at),
+    }
+    if let Err(no) = gate::may_act(round.world, now) {
+        hold(round, episode, &no);
+        return true;
+    }
+    let walk = Walk {
+        view,
+        episode: &next,
+        policy,
+        detector,
+        chain,
+        ledger: &round.ledger,
+    };
+    let (skips, found) = walk.next();
+    match found {
+        Next::Act(step, requests) => {
+            note_skips(&mut next, skips);
+            let units = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+            let mut intent = intent::record(&next, step, requests, now);
+            intent.state.longest_run = view.longest_run(&next);
+            intent.state.mode = Mode::Enforce;
+            round.ledger.take(&view.key, &policy.id, units, now);
+            round.effect(Effect::Act(Box::new(intent)))
+        }
+        Next::Hold(step, no) => {
+            note_skips(&mut next, skips);
+            next.state.step = Some(step.name.clone());
+            hold(round, &next, &no);
+            true
+        }
+        Next::End => {
+            let reason = skips
+                .last()
+                .map_or_else(|| Text::from("ChainEnded"), |one| one.reason.clone());
+            let message = skips.last().and_then(|one| one.message.clone());
+            note_skips(&mut next, skips);
+            next.state.mode = Mode::Enforce;
+            next.state.phase = Phase::Exhausted;
+            next.state.reason = Some(reason);
+            next.state.message = message;
+            round.effect(Effect::Write(Box::new(next)))
+        }
+    }
+}
+
+/// The first judgement of an episode takes over the chain's memory.
+fn remember(round: &Round<'_>, next: &mut Episode) {
+    if next.state.attempts.is_empty() && next.state.spent.is_empty() {
+        next.state.spent = open::memory(round.world, next, round.now);
+    }
+}
+
+/// The episode follows the first rule whose trigger holds now.
+fn answer_with(next: &mut Episode, rule: &Text, symptom: &str) {
+    if next.rule() != &**rule {
+        next.state.rule = Some(rule.clone());
+    }
+    if next.symptom() != symptom {
+        next.state.symptom = Some(symptom.into());
+    }
+}
+
+/// Lists each passed-over step once, with its newest reason.
+pub(crate) fn note_skips(next: &mut Episode, skips: Vec<Skipped>) {
+    for skip in skips {
+        match next
+            .state
+            .skips
+            .iter_mut()
+            .find(|one| one.step == skip.step)
+        {
+            Some(known) => *known = skip,
+            None => next.state.skips.push(skip),
+        }
+    }
+}
+
+/// An intent whose end was lost, judged by facts after it can no longer be executed.
+fn resolve(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) -> bool {
+    let (world, now) = (round.world, round.now);
+    let Some(attempt) = episode.last_attempt() else {
+        return true;
+    };
+    let found = intent::look(world, key, attempt);
+    let rearm = found.contains(&Done::NotApplied) && attempt.rearmed < intent::REARMED_MAX;
+    let refusal = if rearm {
+        judge_again(round, key, episode)
+    } else {
+        Some("NotApplied".into())
+    };
+    let mut next = episode.clone();
+    if rearm && refusal.is_none() {
+        settle_found(&mut next, &found);
+        if let Some(attempt) = next.state.attempts.last_mut() {
+            attempt.rearmed = attempt.rearmed.saturating_add(1);
+            attempt.not_after = now.plus(intent::ARMED_FOR);
+        }
+        return round.effect(Effect::Act(Box::new(next)));
+    }
+    let results: Vec<_> = found
+        .into_iter()
+        .map(|done| (done, refusal.clone().filter(|_| done == Done::NotApplied)))
+        .collect();
+    next.settle(&results, now);
+    round.effect(Effect::Write(Box::new(next)))
+}
+
+/// Results that the facts tell; what was not applied stays open, to be executed.
+fn settle_found(next: &mut Episode, found: &[Done]) {
+    let Some(attempt) = next.state.attempts.last_mut() else {
+        return;
+    };
+    let open = attempt
+        .requests
+        .iter_mut()
+        .filter(|one| one.result.is_none());
+    for (request, done) in open.zip(found) {
+        request.result = Some(*done).filter(|done| *done != Done::NotApplied);
+    }
+}
+
+/// Whether the same intent would still be made now; its budget and slot are its own already.
+fn judge_again(round: &Round<'_>, key: &TargetKey, episode: &Episode) -> Option<String> {
+    let (world, now) = (round.world, round.now);
+    if let Err(hold) = gate::may_act(world, now) {
+        return Some(hold.reason().to_owned());
+    }
+    if ending::of(world, key, episode, now).is_some() {
+        return Some("Changed".to_owned());
+    }
+    let view = View::of(world, key, now)?;
+    let policy = claim::policy(world, key, Mode::Enforce)?;
+    let Some((rule, Ok(chain))) = chain(&view, policy, episode) else {
+        return Some("PolicyGone".to_owned());
+    };
+    let attempt = episode.last_attempt()?;
+    let Some(step) = chain.step(&attempt.step) else {
+        return Some("StepGone".to_owned());
+    };
+    let detector = detector(&rule.trigger);
+    let ledger = crate::budget::Ledger::default();
+    let walk = Walk {
+        view: &view,
+        episode,
+        policy,
+        detector,
+        chain,
+        ledger: &ledger,
+    };
+    let mut requests = attempt.requests.clone();
+    requests.retain(|one| one.result.is_none());
+    match guard::pass(&walk.case(step, &[]), &mut requests) {
+        Ok(()) => None,
+        Err(No::Hold(hold)) => Some(hold.reason().to_owned()),
+        Err(No::Skip(skip)) => Some(skip.reason().to_owned()),
+    }
+}
+
+/// Rule or chain are gone for now: the end of the episode is judged elsewhere.
+fn missing(round: &mut Round<'_>, episode: &Episode) -> bool {
+    let name = format!("{} rule {}", episode.spec.policy_ref, episode.rule());
+    hold_unless_latched(round, episode, &Hold::StrategyMissing { name });
+    true
+}
+
+fn hold_unless_latched(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
+    match episode.state.phase {
+        Phase::Pending | Phase::Held => hold(round, episode, no),
+        Phase::Acting
+        | Phase::Verifying
+        | Phase::Recovered
+        | Phase::SelfRecovered
+        | Phase::Exhausted
+        | Phase::Superseded
+        | Phase::Aborted => {
+            round.held(
+                &episode.target(),
+                Some(episode.spec.policy_ref.clone()),
+                no.clone(),
+            );
+        }
+    }
+}
+
+/// Holds an episode; it is written when phase, reason or step change, never for a new number in
+/// the message.
+pub(crate) fn hold(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
+    let key = episode.target();
+    round.held(&key, Some(episode.spec.policy_ref.clone()), no.clone());
+    let phase = match no {
+        Hold::Backoff { .. } => Phase::Pending,
+        Hold::InFlight | Hold::IntentOpen { .. } | Hold::Undoing => return,
+        _ => Phase::Held,
+    };
+    let latched = !matches!(episode.state.phase, Phase::Pending | Phase::Held);
+    let stored = round.world.records.get(&episode.id);
+    let reason = Text::from(no.reason());
+    let same = stored.is_some_and(|stored| {
+        stored.state.phase == phase
+            && stored.state.reason.as_ref() == Some(&reason)
+            && stored.state.step == episode.state.step
+            && stored.state.skips == episode.state.skips
+    });
+    if latched || same {
+        return;
+    }
+    let mut next = episode.clone();
+    next.state.phase = phase;
+    next.state.reason = Some(reason);
+    next.state.message = Some(no.to_string());
+    next.state.mode = if episode.is_dry() {
+        Mode::DryRun
+    } else {
+        Mode::Enforce
+    };
+    round.effect(Effect::Write(Box::new(next)));
+}

@@ -1,0 +1,65 @@
+//! Guards: each answers one question about a resolved intent. The first "no" wins and says why; a
+//! guard may also narrow the intent to what it allows.
+
+mod forbidden;
+mod only_if;
+mod gitops;
+mod autoscaler;
+mod rollout;
+mod disruption_budget;
+mod unavailable;
+mod budget;
+
+use crate::budget::Ledger;
+use crate::detect::Detect;
+use crate::episode::{Episode, Request};
+use crate::hold::No;
+use crate::policy::{Policy, Step};
+use crate::view::View;
+
+/// What a guard may look at.
+pub struct Case<'a> {
+    /// The target.
+    pub view: &'a View<'a>,
+    /// Its episode, once there is one.
+    pub episode: Option<&'a Episode>,
+    /// The claiming policy.
+    pub policy: &'a Policy,
+    /// The trigger's detector.
+    pub detector: &'a dyn Detect,
+    /// The step in question.
+    pub step: &'a Step,
+    /// The steps after it.
+    pub later: &'a [Step],
+    /// What budgets count.
+    pub ledger: &'a Ledger,
+}
+
+/// A guard; see the module.
+pub type Guard = fn(&Case<'_>, &mut Vec<Request>) -> Result<(), No>;
+
+/// Lasting reasons first: a step that is to be skipped must not wait for a passing one.
+const GUARDS: [Guard; 8] = [
+    forbidden::check,
+    only_if::check,
+    gitops::check,
+    autoscaler::check,
+    rollout::check,
+    disruption_budget::check,
+    unavailable::check,
+    budget::check,
+];
+
+/// Lets the intent through, narrowed to what every guard allows, or says why not.
+pub fn pass(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No> {
+    GUARDS.iter().try_for_each(|guard| guard(case, intent))
+}
+
+/// Reasons that need no resolved intent, asked before one is resolved: a forbidden rollback is
+/// skipped as forbidden even where no revision could be found.
+pub fn admit(case: &Case<'_>) -> Result<(), No> {
+    let mut none = Vec::new();
+    GUARDS[..4]
+        .iter()
+        .try_for_each(|guard| guard(case, &mut none))
+}

@@ -1,0 +1,25 @@
+//! `onlyIf.releasedWithin`: the step answers a release, and there was none lately.
+
+use kubemend_api::Duration;
+
+use super::Case;
+use crate::episode::Request;
+use crate::hold::{No, Skip};
+
+pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
+    let Some(within) = case.step.released_within else {
+        return Ok(());
+    };
+    let asked = Duration::from_millis(within);
+    let Some(released) = case.view.released_at() else {
+        let detail = "the workload has had one template only".to_owned();
+        return Err(Skip::OnlyIf { detail }.into());
+    };
+    let age = case.view.now.since(released);
+    if age <= within {
+        return Ok(());
+    }
+    let age = Duration::from_millis(age.div_euclid(1000).saturating_mul(1000));
+    let detail = format!("released {age} ago, not within {asked}");
+    Err(Skip::OnlyIf { detail }.into())
+}

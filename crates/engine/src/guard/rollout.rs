@@ -1,0 +1,46 @@
+//! A rollout in progress holds restart and scale; where all failing pods are of the newest
+//! revision and a later rollback would answer, they are passed over for it.
+
+use kubemend_api::limits::ActionName;
+
+use super::Case;
+use crate::episode::Request;
+use crate::hold::{Hold, No, Skip};
+use crate::policy::DEFAULT_RELAPSE_WINDOW;
+
+pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
+    if case.step.action_name() == ActionName::Rollback || !case.view.rolling_out() {
+        return Ok(());
+    }
+    if only_new_pods_fail(case) && rollback_follows(case) {
+        let why = "only pods of the new revision fail, and a later step rolls back";
+        return Err(Skip::CannotHelp { why }.into());
+    }
+    Err(Hold::RolloutInProgress.into())
+}
+
+fn only_new_pods_fail(case: &Case<'_>) -> bool {
+    let view = case.view;
+    let mut failing = view
+        .pods
+        .iter()
+        .filter(|one| crate::health::is_failing(one, DEFAULT_RELAPSE_WINDOW, view.now))
+        .peekable();
+    let newest =
+        |hash: Option<&crate::facts::Text>| hash.is_some_and(|hash| *hash == view.workload.hash);
+    failing.peek().is_some() && failing.all(|one| newest(one.hash))
+}
+
+/// A later rollback that is admitted: its onlyIf holds, and nothing lasting forbids it.
+fn rollback_follows(case: &Case<'_>) -> bool {
+    case.later.iter().enumerate().any(|(index, step)| {
+        step.action_name() == ActionName::Rollback && {
+            let later = Case {
+                step,
+                later: &case.later[index + 1..],
+                ..*case
+            };
+            super::admit(&later).is_ok() && crate::action::resolve(&later).is_ok()
+        }
+    })
+}

@@ -1,0 +1,63 @@
+//! When a target is well: the one definition that recovery, self-recovery and the end of
+//! Exhausted share.
+
+use crate::episode::Episode;
+use crate::facts::{Phase, PodFacts};
+use crate::moment::{Millis, Moment};
+use crate::policy::{DEFAULT_RELAPSE_WINDOW, DEFAULT_STABLE_FOR, Step};
+use crate::view::{PodView, View};
+
+/// Since when one pod has been well; `None` while it is not. Ready alone proves nothing: a
+/// container that runs 40 s between crashes is Ready for most of that time.
+pub fn pod_since(pod: &PodFacts) -> Option<Moment> {
+    let running = |one: &crate::facts::Container| {
+        one.role == crate::facts::Role::Init || (one.running && one.waiting.is_none())
+    };
+    if !pod.ready || pod.phase != Phase::Running || !pod.containers.iter().all(running) {
+        return None;
+    }
+    let ended = pod.newest_abnormal().and_then(|(_, end)| end.finished);
+    Some(
+        pod.ready_changed
+            .unwrap_or(pod.created)
+            .max(ended.unwrap_or(pod.created)),
+    )
+}
+
+/// Since when the whole target has been well: the rollout is complete, every desired replica is
+/// available, and no pod fails. `None` while it is not.
+pub fn since(view: &View<'_>) -> Option<Moment> {
+    let workload = view.workload;
+    let complete = workload.observed
+        && workload.updated >= workload.desired
+        && workload.available >= workload.desired;
+    if !complete || view.pods.is_empty() && workload.desired > 0 {
+        return None;
+    }
+    let mut since = view.workload.created;
+    for one in &view.pods {
+        since = since.max(pod_since(one.facts())?);
+    }
+    Some(since.min(view.now))
+}
+
+/// How long the target must stay well: at least stableFor, and twice as long as its crashes are
+/// apart; at most the relapse window.
+pub fn stretch(view: &View<'_>, episode: Option<&Episode>, step: Option<&Step>) -> Millis {
+    let stable_for = step.map_or(DEFAULT_STABLE_FOR, |step| step.stable_for);
+    let window = step.map_or(DEFAULT_RELAPSE_WINDOW, |step| step.relapse_window);
+    let longest = episode
+        .and_then(|episode| view.longest_run(episode))
+        .unwrap_or(0);
+    stable_for
+        .max(longest.saturating_mul(2))
+        .min(window.max(stable_for))
+}
+
+/// The pod fails now: no threshold, one abnormal end within `recent` suffices.
+pub fn is_failing(one: &PodView<'_>, recent: Millis, now: Moment) -> bool {
+    let pod = one.facts();
+    let ended = pod.newest_abnormal().and_then(|(_, end)| end.finished);
+    matches!(pod.phase, Phase::Failed | Phase::Unknown)
+        || ended.is_some_and(|at| now.since(at) <= recent)
+}

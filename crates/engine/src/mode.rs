@@ -1,0 +1,99 @@
+//! The mode that counts: the lowest of all that have a say. Nothing raises it.
+
+use kubemend_api::{Mode, annotations};
+
+use crate::facts::TargetKey;
+use crate::policy::Policy;
+use crate::world::World;
+
+/// A mode and what set it that low.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Effective {
+    pub mode: Mode,
+    /// `None` where the policy's own mode is the lowest.
+    pub why: Option<String>,
+}
+
+impl Effective {
+    fn lower(&mut self, mode: Mode, why: impl FnOnce() -> String) {
+        if mode < self.mode {
+            *self = Self {
+                mode,
+                why: Some(why()),
+            };
+        }
+    }
+}
+
+/// The mode of a policy over everything it selects: its own and the ceiling.
+pub fn of_policy(world: &World, policy: &Policy) -> Effective {
+    let mut effective = Effective {
+        mode: policy.mode,
+        why: None,
+    };
+    if let Some(config) = &world.config {
+        let ceiling = config.ceiling;
+        effective.lower(ceiling, || {
+            format!("HealingConfig/cluster: modeCeiling is {ceiling}")
+        });
+    }
+    effective
+}
+
+/// The mode of a policy over one target. Excluded namespaces and those that are never targets
+/// count as suspended.
+pub fn effective(world: &World, policy: &Policy, key: &TargetKey) -> Effective {
+    let mut effective = of_policy(world, policy);
+    let namespace = &key.namespace;
+    if let Some(why) = never(world, key) {
+        effective.lower(Mode::Suspended, || why);
+    }
+    if world
+        .config
+        .as_ref()
+        .is_some_and(|config| config.exclude.contains(namespace))
+    {
+        effective.lower(Mode::Suspended, || {
+            format!("HealingConfig/cluster: excludeNamespaces has {namespace}")
+        });
+    }
+    let annotated = [
+        (
+            world
+                .namespaces
+                .get(namespace)
+                .and_then(|one| one.mode.as_ref()),
+            "namespace",
+        ),
+        (
+            world.workload(key).and_then(|one| one.facts.mode.as_ref()),
+            "workload",
+        ),
+    ];
+    for (value, what) in annotated {
+        let Some(value) = value else { continue };
+        let key = annotations::MODE;
+        match Mode::named(value) {
+            Some(mode) => effective.lower(mode, || format!("{what} annotation {key} is {value}")),
+            // A word that nobody understands may have been meant as a stop.
+            None => effective.lower(Mode::Suspended, || {
+                format!("{what} annotation {key} is {value:?}; write Suspended, DryRun or Enforce")
+            }),
+        }
+    }
+    effective
+}
+
+/// Why nothing in this namespace is ever a target.
+pub fn never(world: &World, key: &TargetKey) -> Option<String> {
+    if &*key.namespace == "kube-system" {
+        return Some("nothing in kube-system is ever a target".to_owned());
+    }
+    (key.namespace == world.settings.own_namespace).then(|| {
+        format!(
+            "nothing in {}, the operator's own namespace, is ever a target",
+            key.namespace
+        )
+    })
+}

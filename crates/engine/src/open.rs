@@ -1,0 +1,177 @@
+//! Opening an episode: a threshold is met and nobody answers yet.
+
+use std::collections::BTreeMap;
+
+use kubemend_api::Mode;
+use kubemend_api::event::{EventStrategy, EventTarget, HealingEventSpec};
+
+use crate::claim::{self, Answer};
+use crate::decide::Round;
+use crate::detect::{Symptom, detector};
+use crate::episode::{Episode, Phase, Spent, State};
+use crate::facts::{TargetKey, Text};
+use crate::gate;
+use crate::hold::Hold;
+use crate::mode;
+use crate::moment::Moment;
+use crate::plan::Effect;
+use crate::policy::{ChainRef, Policy, Rule};
+use crate::record_name;
+use crate::view::View;
+use crate::world::World;
+
+/// Opens an acting episode where an enforcing policy sees a failure; true where that was answered.
+pub(crate) fn acting(round: &mut Round<'_>, key: &TargetKey) -> bool {
+    let policy = claim::policy(round.world, key, Mode::Enforce);
+    policy.is_some_and(|policy| open(round, key, policy, false))
+}
+
+/// Opens a dry episode where a DryRun policy sees a failure, or shows that every policy over a
+/// failing target is suspended.
+pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
+    let (world, now) = (round.world, round.now);
+    if let Some(policy) = claim::policy(world, key, Mode::DryRun) {
+        open(round, key, policy, true);
+        return;
+    }
+    if world.open_record(key, false).is_some() {
+        return;
+    }
+    let Some(policy) = claim::policy(world, key, Mode::Suspended) else {
+        return;
+    };
+    if claim::policy(world, key, Mode::Enforce).is_some() {
+        return;
+    }
+    let Some(view) = View::of(world, key, now) else {
+        return;
+    };
+    if let Answer::Rule(..) = claim::rule(policy, &view, None) {
+        let why = mode::effective(world, policy, key).why;
+        let why = why.unwrap_or_else(|| "the policy is Suspended".to_owned());
+        round.held(key, Some(policy.reference()), Hold::Suspended { why });
+    }
+}
+
+fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> bool {
+    let (world, now) = (round.world, round.now);
+    let Some(view) = View::of(world, key, now) else {
+        return false;
+    };
+    if view.workload.deleting || view.workload.desired == 0 {
+        return false;
+    }
+    let Answer::Rule(rule, symptom) = claim::rule(policy, &view, None) else {
+        return false;
+    };
+    // A view or mode that is not known opens nothing; a pause does, so that people see the failure.
+    let blind = match gate::may_act(world, now) {
+        Err(hold @ (Hold::ViewStale { .. } | Hold::NoConfig | Hold::ClockSkew { .. })) => {
+            Some(hold)
+        }
+        _ => None,
+    };
+    let missing = world
+        .chain_of(rule)
+        .err()
+        .map(|name| Hold::StrategyMissing { name });
+    if let Some(hold) = blind.or(missing) {
+        round.held(key, Some(policy.reference()), hold);
+        return true;
+    }
+    let episode = episode(&view, policy, rule, &symptom, dry);
+    round.effect(Effect::Open(Box::new(episode)))
+}
+
+/// A new episode. Its state is what an empty status reads as, plus the chain's memory, which the
+/// first write of its status records.
+fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry: bool) -> Episode {
+    let (world, key, now) = (view.world, &view.key, view.now);
+    let ordinal = world
+        .records_of(key)
+        .map(Episode::ordinal)
+        .max()
+        .unwrap_or(0)
+        + 1;
+    let strategy = match &rule.chain {
+        ChainRef::Inline(_) => None,
+        ChainRef::Named(kind, name) => world.strategy_of(rule).map(|strategy| EventStrategy {
+            kind: *kind,
+            name: name.name.to_string(),
+            uid: strategy.uid.to_string(),
+            generation: strategy.generation,
+        }),
+    };
+    let spec = HealingEventSpec {
+        target: EventTarget {
+            api_version: "apps/v1".to_owned(),
+            kind: key.kind,
+            name: key.name.to_string(),
+            uid: view.workload.uid.to_string(),
+            template_hash: view.workload.hash.to_string(),
+        },
+        target_ref: key.reference(),
+        policy_ref: policy.reference(),
+        rule: rule.name.to_string(),
+        symptom: symptom.name.to_owned(),
+        strategy,
+        thresholds: thresholds(world, rule),
+        recover_within: rule.recover_within.clone(),
+        ttl: policy.ttl.clone(),
+        failed_at: symptom.since.into(),
+        detected_at: now.into(),
+    };
+    Episode {
+        id: record_name::name(key, ordinal, dry),
+        uid: Text::from(""),
+        version: Text::from(""),
+        spec,
+        retry: None,
+        state: State {
+            phase: Phase::Pending,
+            ..State::default()
+        },
+    }
+}
+
+/// The values that hold, resolved: the trigger's own and the chain's verification.
+fn thresholds(world: &World, rule: &Rule) -> BTreeMap<String, String> {
+    let mut values = detector(&rule.trigger).thresholds(&world.settings);
+    let chain = world.chain_of(rule).ok();
+    if let Some(step) = chain.and_then(|chain| chain.steps.first()) {
+        let timeout = kubemend_api::Duration::from_millis(step.timeout);
+        values.insert("verify.timeout".to_owned(), timeout.to_string());
+    }
+    values
+}
+
+/// The chain's memory: attempts spent in the newest acting record of the same target and template,
+/// until its end plus the relapse window. A retry clears it.
+pub(crate) fn memory(world: &World, episode: &Episode, now: Moment) -> Vec<Spent> {
+    let newest = world
+        .records_of(&episode.target())
+        .filter(|one| !one.is_dry() && one.id != episode.id && one.hash() == episode.hash())
+        .max_by_key(|one| one.ordinal());
+    let Some(newest) = newest else {
+        return Vec::new();
+    };
+    if newest.state.reason.as_deref() == Some("Retried") {
+        return Vec::new();
+    }
+    let window = newest.state.relapse_until.unwrap_or_else(|| {
+        newest
+            .state
+            .ended_at
+            .unwrap_or(now)
+            .plus(crate::policy::DEFAULT_RELAPSE_WINDOW)
+    });
+    let window = newest
+        .state
+        .ended_at
+        .map_or(window, |ended| ended.max(window));
+    if now <= window {
+        newest.state.spent.clone()
+    } else {
+        Vec::new()
+    }
+}

@@ -1,0 +1,414 @@
+//! Policies and strategies as decisions use them: parsed once, with every doubt ended here.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube_core::ObjectMeta;
+use kubemend_api::limits::{ActionName, History, PolicyBudget};
+use kubemend_api::policy::{PolicyRule, PolicyStatus, StrategyKind};
+use kubemend_api::targets::{Namespaces, Targets, WorkloadKind, WorkloadName};
+use kubemend_api::{Action, ClusterHealingPolicy, Duration, HealingPolicy, Mode, Trigger, steps};
+
+use crate::facts::{Name, NamespaceFacts, Text, WorkloadFacts};
+use crate::moment::Millis;
+use crate::select;
+use crate::world::Settings;
+
+/// A policy by namespace and name; the namespace is empty for the cluster kind.
+pub type PolicyId = Name;
+
+/// A policy, compiled.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Policy {
+    pub id: PolicyId,
+    pub uid: Text,
+    pub version: Text,
+    pub generation: i64,
+    pub mode: Mode,
+    pub priority: i32,
+    /// `None` for a namespaced policy: its own namespace.
+    pub namespaces: Option<Namespaces>,
+    pub targets: Targets,
+    pub rules: Vec<Rule>,
+    /// What the policy writes explicitly.
+    pub budget: PolicyBudget,
+    pub forbid: Vec<ActionName>,
+    pub keep_recovered: usize,
+    pub keep_failed: usize,
+    pub ttl: Duration,
+    /// What is wrong with it, naming the field and the fix.
+    pub problems: Vec<String>,
+    /// The status as stored.
+    pub stored: PolicyStatus,
+}
+
+/// One entry of a policy.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Rule {
+    pub name: Text,
+    pub trigger: Trigger,
+    pub chain: ChainRef,
+    pub recover_within: Option<Duration>,
+}
+
+/// Where a rule's chain comes from.
+#[derive(Clone, Debug)]
+pub enum ChainRef {
+    /// Inline steps.
+    Inline(Chain),
+    /// A named strategy, read live.
+    Named(StrategyKind, Name),
+}
+
+/// An ordered escalation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    /// Its links, in order; names are unique.
+    pub steps: Vec<Step>,
+}
+
+/// A named strategy.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Strategy {
+    pub uid: Text,
+    pub generation: i64,
+    pub chain: Chain,
+    pub problems: Vec<String>,
+}
+
+/// One link, with every absent field resolved.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Step {
+    pub name: Text,
+    pub action: Action,
+    pub attempts: u32,
+    pub backoff_initial: Millis,
+    pub backoff_factor: u32,
+    pub backoff_max: Millis,
+    pub timeout: Millis,
+    pub stable_for: Millis,
+    pub relapse_window: Millis,
+    pub released_within: Option<Millis>,
+    pub undo_after: Option<Millis>,
+}
+
+const DEFAULT_BACKOFF: Millis = 30_000;
+const DEFAULT_BACKOFF_FACTOR: u32 = 2;
+const DEFAULT_BACKOFF_MAX: Millis = 300_000;
+/// verify.stableFor where it is absent.
+pub const DEFAULT_STABLE_FOR: Millis = 60_000;
+/// verify.relapseWindow where it is absent.
+pub const DEFAULT_RELAPSE_WINDOW: Millis = 600_000;
+const DEFAULT_KEEP: u32 = 10;
+const DEFAULT_TTL_HOURS: i64 = 168;
+
+impl Step {
+    /// The wait before the next attempt of this step when `failed` of them have not helped.
+    pub fn backoff(&self, failed: u32) -> Millis {
+        let exponent = failed.saturating_sub(1).min(30);
+        let factor = i64::from(self.backoff_factor).saturating_pow(exponent);
+        self.backoff_initial
+            .saturating_mul(factor)
+            .min(self.backoff_max)
+    }
+
+    /// The action's name.
+    pub fn action_name(&self) -> ActionName {
+        match self.action {
+            Action::RestartPod(_) => ActionName::RestartPod,
+            Action::Scale(_) => ActionName::Scale,
+            Action::Rollback(_) => ActionName::Rollback,
+        }
+    }
+}
+
+impl Chain {
+    /// Compiles steps; a step that this version cannot read is a problem and ends the chain there,
+    /// because what follows it is its escalation.
+    pub fn compile(
+        steps: &[steps::Step],
+        field: &str,
+        settings: &Settings,
+        problems: &mut Vec<String>,
+    ) -> Self {
+        let mut chain = Self::default();
+        for (index, step) in steps.iter().enumerate() {
+            if chain.steps.iter().any(|one| *one.name == step.name) {
+                problems.push(format!(
+                    "{field}[{index}].name: step {:?} is there twice; rename one",
+                    step.name
+                ));
+                break;
+            }
+            let Some(action) = step.action.only() else {
+                problems.push(format!(
+                    "{field}[{index}].action: no single action that this version knows; write one of {}",
+                    Action::NAMES.join(", ")
+                ));
+                break;
+            };
+            chain.steps.push(compile_step(step, action, settings));
+        }
+        chain
+    }
+
+    /// The step of that name.
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| *step.name == *name)
+    }
+}
+
+fn compile_step(step: &steps::Step, action: Action, settings: &Settings) -> Step {
+    let attempts = step.attempts.as_ref();
+    let backoff = attempts.and_then(|one| one.backoff.as_ref());
+    let verify = step.verify.as_ref();
+    let millis = |value: Option<&Duration>, absent| value.map_or(absent, Duration::as_millis);
+    let initial = millis(
+        backoff.and_then(|one| one.initial.as_ref()),
+        DEFAULT_BACKOFF,
+    );
+    Step {
+        name: step.name.as_str().into(),
+        action,
+        attempts: attempts.and_then(|one| one.max).unwrap_or(1),
+        backoff_initial: initial,
+        backoff_factor: backoff
+            .and_then(|one| one.factor)
+            .unwrap_or(DEFAULT_BACKOFF_FACTOR),
+        backoff_max: millis(
+            backoff.and_then(|one| one.max.as_ref()),
+            DEFAULT_BACKOFF_MAX,
+        )
+        .max(initial),
+        timeout: millis(
+            verify.and_then(|one| one.timeout.as_ref()),
+            settings.verify_timeout,
+        ),
+        stable_for: millis(
+            verify.and_then(|one| one.stable_for.as_ref()),
+            DEFAULT_STABLE_FOR,
+        ),
+        relapse_window: millis(
+            verify.and_then(|one| one.relapse_window.as_ref()),
+            DEFAULT_RELAPSE_WINDOW,
+        ),
+        released_within: step
+            .only_if
+            .as_ref()
+            .and_then(|one| one.released_within.as_ref())
+            .map(Duration::as_millis),
+        undo_after: step.undo.as_ref().map(|undo| undo.after.as_millis()),
+    }
+}
+
+impl Policy {
+    /// Compiles a namespaced policy.
+    pub fn namespaced(policy: &HealingPolicy, settings: &Settings) -> Self {
+        let spec = &policy.spec;
+        let mut compiled = Self::from_meta(&policy.metadata, spec.mode, &spec.targets);
+        compiled.budget = spec.budget.clone().unwrap_or_default();
+        compiled.forbid = spec.restrict.clone().unwrap_or_default().forbid;
+        compiled.keep(spec.history.as_ref());
+        compiled.stored = policy.status.clone().unwrap_or_default();
+        compiled.add_rules(&spec.rules, settings);
+        compiled
+    }
+
+    /// Compiles a cluster policy.
+    pub fn cluster(policy: &ClusterHealingPolicy, settings: &Settings) -> Self {
+        let spec = &policy.spec;
+        let mut compiled = Self::from_meta(&policy.metadata, spec.mode, &spec.targets);
+        compiled.priority = spec.priority;
+        compiled.namespaces = Some(spec.namespaces.clone());
+        compiled.budget = spec.budget.clone().unwrap_or_default();
+        compiled.forbid = spec.restrict.clone().unwrap_or_default().forbid;
+        compiled.keep(spec.history.as_ref());
+        compiled.stored = policy.status.clone().unwrap_or_default();
+        compiled.add_rules(&spec.rules, settings);
+        if let Some(selector) = &spec.namespaces.selector
+            && select::is_empty(selector)
+        {
+            compiled
+                .problems
+                .push("spec.namespaces.selector is empty; write all: true".to_owned());
+        }
+        compiled
+    }
+
+    fn from_meta(meta: &ObjectMeta, mode: Mode, targets: &Targets) -> Self {
+        let text = |value: Option<&str>| Text::from(value.unwrap_or_default());
+        let mut problems = Vec::new();
+        if let Some(selector) = &targets.selector
+            && select::is_empty(selector)
+        {
+            problems.push("spec.targets.selector is empty; write all: true".to_owned());
+        }
+        Self {
+            id: Name {
+                namespace: text(meta.namespace.as_deref()),
+                name: text(meta.name.as_deref()),
+            },
+            uid: text(meta.uid.as_deref()),
+            version: text(meta.resource_version.as_deref()),
+            generation: meta.generation.unwrap_or_default(),
+            mode,
+            priority: 0,
+            namespaces: None,
+            targets: targets.clone(),
+            rules: Vec::new(),
+            budget: PolicyBudget::default(),
+            forbid: Vec::new(),
+            keep_recovered: DEFAULT_KEEP as usize,
+            keep_failed: DEFAULT_KEEP as usize,
+            ttl: Duration::from_millis(DEFAULT_TTL_HOURS * 3_600_000),
+            problems,
+            stored: PolicyStatus::default(),
+        }
+    }
+
+    fn keep(&mut self, history: Option<&History>) {
+        let Some(history) = history else { return };
+        self.keep_recovered = history.recovered.unwrap_or(DEFAULT_KEEP) as usize;
+        self.keep_failed = history.failed.unwrap_or(DEFAULT_KEEP) as usize;
+        if let Some(ttl) = &history.ttl {
+            self.ttl = ttl.clone();
+        }
+    }
+
+    fn add_rules(&mut self, rules: &[PolicyRule], settings: &Settings) {
+        let mut names = BTreeSet::new();
+        for (index, rule) in rules.iter().enumerate() {
+            let field = format!("spec.rules[{index}]");
+            if !names.insert(rule.name.as_str()) {
+                self.problems.push(format!(
+                    "{field}.name: rule {:?} is there twice; rename one",
+                    rule.name
+                ));
+                continue;
+            }
+            let Some(trigger) = rule.when.only() else {
+                self.problems.push(format!(
+                    "{field}.when: no single trigger that this version knows; write one of {}",
+                    Trigger::NAMES.join(", ")
+                ));
+                continue;
+            };
+            let chain = match (&rule.steps, &rule.strategy_ref) {
+                (Some(steps), None) => ChainRef::Inline(Chain::compile(
+                    steps,
+                    &format!("{field}.steps"),
+                    settings,
+                    &mut self.problems,
+                )),
+                (None, Some(named)) => {
+                    let namespace = match named.kind {
+                        StrategyKind::RecoveryStrategy => &*self.id.namespace,
+                        StrategyKind::ClusterRecoveryStrategy => "",
+                    };
+                    ChainRef::Named(named.kind, Name::new(namespace, &named.name))
+                }
+                _ => {
+                    self.problems.push(format!(
+                        "{field}: write exactly one of strategyRef and steps"
+                    ));
+                    continue;
+                }
+            };
+            self.rules.push(Rule {
+                name: rule.name.as_str().into(),
+                trigger,
+                chain,
+                recover_within: rule.recover_within.clone(),
+            });
+        }
+    }
+
+    /// It is the cluster kind.
+    pub fn is_cluster(&self) -> bool {
+        self.namespaces.is_some()
+    }
+
+    /// `HealingPolicy/checkout`
+    pub fn reference(&self) -> String {
+        let kind = if self.is_cluster() {
+            "ClusterHealingPolicy"
+        } else {
+            "HealingPolicy"
+        };
+        format!("{kind}/{}", self.id.name)
+    }
+
+    /// The rule of that name.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| *rule.name == *name)
+    }
+
+    /// Whether it explicitly selects this workload, whatever its mode.
+    pub fn selects(&self, workload: &WorkloadFacts, namespace: Option<&NamespaceFacts>) -> bool {
+        self.covers_namespace(&workload.key.namespace, namespace)
+            && self.covers_kind(workload.key.kind)
+            && self.names_or_labels(workload)
+            && !self
+                .targets
+                .exclude
+                .as_ref()
+                .is_some_and(|exclude| select::matches(exclude, &workload.labels))
+    }
+
+    fn covers_kind(&self, kind: WorkloadKind) -> bool {
+        self.targets
+            .kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind))
+    }
+
+    fn covers_namespace(&self, name: &str, facts: Option<&NamespaceFacts>) -> bool {
+        let Some(namespaces) = &self.namespaces else {
+            return *self.id.namespace == *name;
+        };
+        let excluded = namespaces.exclude.iter().flatten().any(|one| one == name);
+        let by_label = |selector: &LabelSelector| {
+            facts.is_some_and(|facts| select::selects(selector, &facts.labels))
+        };
+        !excluded
+            && (namespaces.all == Some(true)
+                || namespaces.names.iter().flatten().any(|one| one == name)
+                || namespaces.selector.as_ref().is_some_and(by_label))
+    }
+
+    fn names_or_labels(&self, workload: &WorkloadFacts) -> bool {
+        let key = &workload.key;
+        let named = |one: &WorkloadName| one.kind == key.kind && *one.name == *key.name;
+        self.targets.all == Some(true)
+            || self.targets.names.iter().flatten().any(named)
+            || self
+                .targets
+                .selector
+                .as_ref()
+                .is_some_and(|selector| select::selects(selector, &workload.labels))
+    }
+
+    /// The order between policies: the lowest answers. Higher priority, then namespaced before
+    /// cluster, then names before selector before all, then name; never creation time.
+    pub fn rank(&self) -> (i32, bool, u8, Text, Text) {
+        let how = if self.targets.names.is_some() {
+            0
+        } else if self.targets.selector.is_some() {
+            1
+        } else {
+            2
+        };
+        let priority = self.priority.saturating_neg();
+        (
+            priority,
+            self.is_cluster(),
+            how,
+            self.id.name.clone(),
+            self.id.namespace.clone(),
+        )
+    }
+}

@@ -1,0 +1,107 @@
+//! The course of a dry episode: the first act that Enforce would have made, then only waiting.
+
+use kubemend_api::Mode;
+
+use crate::chain::{Next, Walk};
+use crate::claim::{self, Answer};
+use crate::course::{hold, note_skips};
+use crate::decide::Round;
+use crate::detect::detector;
+use crate::ending;
+use crate::episode::{Episode, Outcome, Phase};
+use crate::facts::{TargetKey, Text};
+use crate::gate;
+use crate::hold::Hold;
+use crate::intent;
+use crate::plan::Effect;
+use crate::view::View;
+
+/// Moves an open dry episode on.
+pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) {
+    let (world, now) = (round.world, round.now);
+    if gate::can_see(world, now).is_err() || world.config.is_none() {
+        return;
+    }
+    if let Some(ended) = ending::of(world, key, episode, now) {
+        round.effect(Effect::Write(Box::new(ended)));
+        return;
+    }
+    let (Some(view), Some(policy)) = (
+        View::of(world, key, now),
+        claim::policy(world, key, Mode::DryRun),
+    ) else {
+        return;
+    };
+    let rule = match claim::rule(policy, &view, None) {
+        Answer::Rule(rule, _) => Some(rule),
+        Answer::None(_) => policy.rule(episode.rule()),
+    };
+    let Some(rule) = rule else { return };
+    let chain = match world.chain_of(rule) {
+        Ok(chain) => chain,
+        Err(name) => return hold(round, episode, &Hold::StrategyMissing { name }),
+    };
+    match ending::well(&view, episode, chain.steps.first()) {
+        Ok(healthy_at) => {
+            let next = ending::self_recovered(episode, healthy_at, now);
+            round.effect(Effect::Write(Box::new(next)));
+            return;
+        }
+        Err(at) => round.wake(at),
+    }
+    if !episode.state.attempts.is_empty() {
+        return;
+    }
+    if let Err(no) = gate::may_act(world, now) {
+        return hold(round, episode, &no);
+    }
+    let detector = detector(&rule.trigger);
+    let walk = Walk {
+        view: &view,
+        episode,
+        policy,
+        detector,
+        chain,
+        ledger: &round.ledger,
+    };
+    let (skips, found) = walk.next();
+    let mut next = episode.clone();
+    note_skips(&mut next, skips.clone());
+    match found {
+        Next::Act(step, requests) => {
+            let mut next = intent::record(&next, step, requests, now);
+            if let Some(attempt) = next.state.attempts.last_mut() {
+                attempt.outcome = Some(Outcome::WouldAct);
+                attempt.judged_at = Some(now);
+            }
+            let later = chain
+                .steps
+                .iter()
+                .skip_while(|one| one.name != step.name)
+                .skip(1);
+            next.state.later_steps = later.map(|one| one.name.clone()).collect();
+            next.state.phase = Phase::Pending;
+            next.state.reason = Some(Text::from("WouldAct"));
+            next.state.mode = Mode::DryRun;
+            next.state.undo = None;
+            next.state.spent = Vec::new();
+            round.effect(Effect::Rehearse(Box::new(next)));
+        }
+        Next::Hold(step, no) => {
+            next.state.step = Some(step.name.clone());
+            hold(round, &next, &no);
+        }
+        Next::End => {
+            let last = skips.last();
+            let reason = last.map_or_else(|| Text::from("ChainEnded"), |one| one.reason.clone());
+            if next.state.phase == Phase::Held && next.state.reason.as_ref() == Some(&reason) {
+                return;
+            }
+            next.state.message = last.and_then(|one| one.message.clone());
+            next.state.phase = Phase::Held;
+            next.state.reason = Some(reason);
+            next.state.mode = Mode::DryRun;
+            round.effect(Effect::Write(Box::new(next)));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Verification, stricter than detection: what an act came to.
+
+use kubemend_api::limits::ActionName;
+
+use crate::episode::{Attempt, Episode};
+use crate::facts::{Phase, Termination};
+use crate::health;
+use crate::moment::Moment;
+use crate::policy::Step;
+use crate::source::Source;
+use crate::view::{PodView, View};
+
+/// What an act has come to so far.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It cannot be told yet; look again then.
+    Wait(Moment),
+    /// Well since then, for the whole stable stretch.
+    Recovered(Moment),
+    /// The successors are well; other pods still fail.
+    Partial,
+    /// The symptom came back, or did not go in time.
+    NotRecovered(String),
+    /// No data.
+    Inconclusive(String),
+}
+
+/// Judges an attempt that has acted, on the pods that it answers for.
+pub fn judge(view: &View<'_>, episode: &Episode, attempt: &Attempt, step: &Step) -> Verdict {
+    let acted_at = attempt.acted_at.unwrap_or(attempt.intent_at);
+    let deadline = acted_at.plus(step.timeout);
+    let judged: Vec<_> = view
+        .pods
+        .iter()
+        .filter(|one| answers_for(one, view, attempt))
+        .copied()
+        .collect();
+    if let Some(message) = judged.iter().find_map(|one| relapse(one, attempt)) {
+        return Verdict::NotRecovered(message);
+    }
+    let stretch = health::stretch(view, Some(episode), Some(step));
+    let unreadable = view.world.unreadable_of(view.workload);
+    if view.now > deadline && !unreadable.is_empty() {
+        return Verdict::Inconclusive(format!("{} cannot be read", unreadable.join(", ")));
+    }
+    let late = || Verdict::NotRecovered(late_message(view, step));
+    let Some(judged_since) = all_well(&judged) else {
+        return if view.now > deadline {
+            late()
+        } else {
+            Verdict::Wait(deadline.plus(1))
+        };
+    };
+    let settled = judged_since.max(acted_at).plus(stretch);
+    if let Some(since) = health::since(view) {
+        let healthy_at = since.max(attempt.intent_at);
+        if healthy_at > deadline {
+            return late();
+        }
+        let stable = healthy_at.plus(stretch);
+        return if view.now >= stable {
+            Verdict::Recovered(healthy_at)
+        } else {
+            Verdict::Wait(stable)
+        };
+    }
+    let others = view
+        .pods
+        .iter()
+        .filter(|one| !answers_for(one, view, attempt));
+    let mut failing = others.filter(|one| health::is_failing(one, stretch, view.now));
+    if attempt.action == ActionName::RestartPod && failing.next().is_some() {
+        return if view.now >= settled {
+            Verdict::Partial
+        } else {
+            Verdict::Wait(settled)
+        };
+    }
+    if view.now > deadline {
+        late()
+    } else {
+        Verdict::Wait(deadline.plus(1))
+    }
+}
+
+/// Whether a pod is one that the act answers for.
+fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
+    match attempt.action {
+        // Creation times are whole seconds: a pod of the intent's own second is its successor.
+        ActionName::RestartPod => {
+            one.facts().created.plus(999) >= attempt.intent_at
+                && !attempt
+                    .requests
+                    .iter()
+                    .any(|request| request.uid == one.facts().uid)
+        }
+        ActionName::Scale => one.hash.is_none_or(|hash| *hash == view.workload.hash),
+        ActionName::Rollback => {
+            let to = attempt
+                .requests
+                .first()
+                .and_then(|request| request.to.as_ref());
+            one.hash.zip(to).is_some_and(|(hash, to)| hash == to)
+        }
+    }
+}
+
+/// One abnormal end in a judged pod since the act: not recovered, at once.
+fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
+    let pod = one.facts();
+    if matches!(pod.phase, Phase::Failed | Phase::Unknown) {
+        return Some(format!("pod {} is in phase {:?}", pod.name.name, pod.phase));
+    }
+    let since = attempt.acted_at.unwrap_or(attempt.intent_at);
+    // A pod that the act made can only have crashed after it; of one that was there before, object
+    // times have whole seconds, so an end within the act's own second may precede it.
+    let after = |end: &Termination| match attempt.action {
+        ActionName::RestartPod => true,
+        ActionName::Scale | ActionName::Rollback => {
+            pod.created >= since || end.finished.is_some_and(|at| at > since)
+        }
+    };
+    let (container, end) = pod.newest_abnormal().filter(|(_, end)| after(end))?;
+    let run = end
+        .run()
+        .map_or_else(String::new, |run| format!(" after {}s", run / 1000));
+    Some(format!(
+        "container {} of pod {} ended with exit code {}{run}",
+        container.name, pod.name.name, end.exit_code
+    ))
+}
+
+/// Since when all of these pods are well; `None` while one is not, or while there are none.
+fn all_well(pods: &[PodView<'_>]) -> Option<Moment> {
+    let since = pods.iter().map(|one| health::pod_since(one.facts()));
+    since.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+fn late_message(view: &View<'_>, step: &Step) -> String {
+    format!(
+        "not well within {}s: {} of {} replicas available, {} updated",
+        step.timeout / 1000,
+        view.workload.available,
+        view.workload.desired,
+        view.workload.updated
+    )
+}
+
+impl crate::world::World {
+    /// The pods of a workload's owner chain that could not be read.
+    pub(crate) fn unreadable_of(&self, workload: &crate::facts::WorkloadFacts) -> Vec<String> {
+        let revisions: Vec<_> = self
+            .revisions_of(&workload.key)
+            .map(|one| &one.uid)
+            .collect();
+        let concerns = |(source, name): &(Source, crate::facts::Name),
+                        owner: Option<&crate::facts::Owner>| match source {
+            Source::Pods => owner
+                .is_some_and(|owner| owner.uid == workload.uid || revisions.contains(&&owner.uid)),
+            Source::ReplicaSets => owner.is_some_and(|owner| owner.uid == workload.uid),
+            Source::Deployments | Source::StatefulSets | Source::DaemonSets => {
+                source.kind() == workload.key.kind.as_str() && *name == workload.key.as_name()
+            }
+            Source::Namespaces
+            | Source::DisruptionBudgets
+            | Source::Autoscalers
+            | Source::Policies
+            | Source::ClusterPolicies
+            | Source::Strategies
+            | Source::ClusterStrategies
+            | Source::Config
+            | Source::Records => false,
+        };
+        self.unreadable
+            .iter()
+            .filter(|(key, one)| concerns(key, one.owner.as_ref()))
+            .map(|((source, name), _)| format!("{}/{}", source.kind(), name.name))
+            .collect()
+    }
+}

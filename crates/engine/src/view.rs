@@ -1,0 +1,114 @@
+//! One target as detectors, guards and verification see it.
+
+use crate::episode::Episode;
+use crate::facts::{PodFacts, TargetKey, Text, WorkloadFacts};
+use crate::moment::{Millis, Moment};
+use crate::world::{Pod, World};
+
+/// One target with its pods, at one time.
+pub struct View<'a> {
+    /// Everything else.
+    pub world: &'a World,
+    /// The target's name.
+    pub key: TargetKey,
+    /// The workload.
+    pub workload: &'a WorkloadFacts,
+    /// Its pods that count, oldest first: not being deleted, not disrupted on purpose, no mirrors.
+    pub pods: Vec<PodView<'a>>,
+    /// Pods of it that are being deleted: not judged, but still there.
+    pub leaving: Vec<PodView<'a>>,
+    /// The time.
+    pub now: Moment,
+}
+
+/// One pod of the target.
+#[derive(Clone, Copy)]
+pub struct PodView<'a> {
+    /// The pod.
+    pub pod: &'a Pod,
+    /// The hash of the template that it was made from, where that is known.
+    pub hash: Option<&'a Text>,
+}
+
+impl PodView<'_> {
+    /// Its facts.
+    pub fn facts(&self) -> &PodFacts {
+        &self.pod.facts
+    }
+}
+
+impl<'a> View<'a> {
+    /// The target, if it is in view.
+    pub fn of(world: &'a World, key: &TargetKey, now: Moment) -> Option<Self> {
+        let workload = &world.workload(key)?.facts;
+        let all = world
+            .pods_of(key)
+            .into_iter()
+            .map(|(pod, hash)| PodView { pod, hash });
+        let (leaving, staying): (Vec<_>, Vec<_>) = all.partition(|one| one.facts().deleting);
+        let pods = staying
+            .into_iter()
+            .filter(|one| !one.facts().disrupted && !one.facts().mirror)
+            .collect();
+        Some(Self {
+            world,
+            key: key.clone(),
+            workload,
+            pods,
+            leaving,
+            now,
+        })
+    }
+
+    /// The pods made from the present template.
+    pub fn current(&self) -> impl Iterator<Item = &PodView<'a>> {
+        self.pods
+            .iter()
+            .filter(|one| one.hash.is_none_or(|hash| *hash == self.workload.hash))
+    }
+
+    /// A rollout is in progress: the controller has not seen the newest spec, pods are not yet
+    /// updated, or pods of another template are not yet gone.
+    pub fn rolling_out(&self) -> bool {
+        let other = |one: &PodView<'_>| one.hash.is_some_and(|hash| *hash != self.workload.hash);
+        !self.workload.observed
+            || self.workload.updated < self.workload.desired
+            || self.pods.iter().chain(&self.leaving).any(other)
+    }
+
+    /// The longest run that began after the failure did and ended abnormally; what the record
+    /// remembers of pods that are gone counts too.
+    pub fn longest_run(&self, episode: &Episode) -> Option<Millis> {
+        let failed_at = episode.failed_at();
+        let runs = self
+            .pods
+            .iter()
+            .flat_map(|one| one.facts().containers.iter())
+            .filter_map(|one| {
+                let end = one.abnormal()?;
+                end.started.filter(|started| *started >= failed_at)?;
+                end.run()
+            });
+        runs.chain(episode.state.longest_run).max()
+    }
+
+    /// When the present template became current: first local observation, else the age of its
+    /// revision. `None` where the workload has had one template only.
+    pub fn released_at(&self) -> Option<Moment> {
+        let others = self
+            .world
+            .revisions_of(&self.key)
+            .filter(|one| one.hash != self.workload.hash);
+        let newest_other = others.map(|one| one.revision).max();
+        let seen = self.world.workload(&self.key)?.hash_since;
+        let newest_other = match newest_other {
+            Some(revision) => revision,
+            None => return seen,
+        };
+        let own = self
+            .world
+            .revisions_of(&self.key)
+            .filter(|one| one.hash == self.workload.hash && one.revision > newest_other);
+        seen.or_else(|| own.map(|one| one.created).min())
+    }
+}

@@ -1,0 +1,379 @@
+//! Putting objects into the World and keeping its indexes true.
+
+use std::collections::BTreeSet;
+
+use kube_core::ResourceExt;
+use kubemend_api::policy::StrategyKind;
+use kubemend_api::targets::WorkloadKind;
+use kubemend_api::{HealingConfig, steps};
+
+use super::{Config, Pod, Workload, World};
+use crate::change::Object;
+use crate::episode::Episode;
+use crate::facts::{
+    Name, NamespaceFacts, Phase, PodFacts, RevisionFacts, TargetKey, Text, WorkloadFacts,
+    version_number,
+};
+use crate::moment::{Millis, Moment};
+use crate::policy::{Chain, Policy, PolicyId, Strategy};
+use crate::source::Source;
+
+/// A kubelet forgets a container's back-off after so long a run; a crash after it starts a new streak.
+const STREAK_ENDS: Millis = 600_000;
+
+impl World {
+    /// Stores an object; its collection and name, or `None` where a newer state is stored already.
+    pub(super) fn put(&mut self, object: Object, now: Moment) -> Option<(Source, Name)> {
+        match object {
+            Object::Pod(pod) => Some(self.put_pod(pod)),
+            Object::Workload(workload) => Some(self.put_workload(workload, now)),
+            Object::Revision(revision) => Some(self.put_revision(revision)),
+            Object::Namespace(namespace) => Some(self.put_namespace(namespace)),
+            Object::DisruptionBudget(budget) => {
+                let name = budget.name.clone();
+                self.disruption_budgets.insert(name.clone(), budget);
+                Some((Source::DisruptionBudgets, name))
+            }
+            Object::Autoscaler(autoscaler) => {
+                let name = autoscaler.name.clone();
+                self.autoscalers.insert(name.clone(), autoscaler);
+                Some((Source::Autoscalers, name))
+            }
+            Object::Policy(policy) => {
+                let policy = Policy::namespaced(&policy, &self.settings);
+                Some((Source::Policies, self.put_policy(policy)))
+            }
+            Object::ClusterPolicy(policy) => {
+                let policy = Policy::cluster(&policy, &self.settings);
+                Some((Source::ClusterPolicies, self.put_policy(policy)))
+            }
+            Object::Strategy(strategy) => {
+                let name = Name::new(
+                    strategy.metadata.namespace.as_deref().unwrap_or_default(),
+                    &strategy.name_any(),
+                );
+                let kind = StrategyKind::RecoveryStrategy;
+                self.put_strategy(kind, &name, &strategy.metadata, &strategy.spec.steps);
+                Some((Source::Strategies, name))
+            }
+            Object::ClusterStrategy(strategy) => {
+                let name = Name::new("", &strategy.name_any());
+                let kind = StrategyKind::ClusterRecoveryStrategy;
+                self.put_strategy(kind, &name, &strategy.metadata, &strategy.spec.steps);
+                Some((Source::ClusterStrategies, name))
+            }
+            Object::Config(config) => {
+                self.config = Some(read_config(&config));
+                Some((Source::Config, Name::new("", &config.name_any())))
+            }
+            Object::Record(record) => self.put_record(*record),
+        }
+    }
+
+    fn put_pod(&mut self, mut pod: PodFacts) -> (Source, Name) {
+        self.share_pod(&mut pod);
+        let name = pod.name.clone();
+        let known = self
+            .pods
+            .get(&name)
+            .filter(|known| known.facts.uid == pod.uid);
+        let failing_since = failing_since(known, &pod);
+        self.remove_pod_indexes(&name);
+        if let Some(owner) = &pod.owner {
+            self.pods_by_owner
+                .entry(owner.uid.clone())
+                .or_default()
+                .insert(name.clone());
+        }
+        if is_ill(&pod) {
+            self.ill.insert(name.clone());
+        }
+        self.pods.insert(
+            name.clone(),
+            Pod {
+                facts: pod,
+                failing_since,
+            },
+        );
+        (Source::Pods, name)
+    }
+
+    fn share_pod(&mut self, pod: &mut PodFacts) {
+        let words = &mut self.words;
+        words.share(&mut pod.name.namespace);
+        words.share(&mut pod.reason);
+        words.share_labels(&mut pod.labels);
+        if let Some(owner) = &mut pod.owner {
+            words.share(&mut owner.kind);
+            words.share(&mut owner.name);
+            words.share(&mut owner.uid);
+        }
+        for container in &mut pod.containers {
+            words.share(&mut container.name);
+            if let Some(reason) = &mut container.waiting {
+                words.share(reason);
+            }
+            if let Some(end) = &mut container.newest {
+                words.share(&mut end.reason);
+            }
+        }
+    }
+
+    pub(super) fn remove_pod_indexes(&mut self, name: &Name) {
+        self.ill.remove(name);
+        let owner = self.pods.get(name).and_then(|pod| pod.facts.owner.as_ref());
+        let Some(uid) = owner.map(|owner| owner.uid.clone()) else {
+            return;
+        };
+        remove(&mut self.pods_by_owner, &uid, name);
+    }
+
+    fn put_workload(&mut self, facts: WorkloadFacts, now: Moment) -> (Source, Name) {
+        let key = facts.key.clone();
+        let source = match key.kind {
+            WorkloadKind::Deployment => Source::Deployments,
+            WorkloadKind::StatefulSet => Source::StatefulSets,
+            WorkloadKind::DaemonSet => Source::DaemonSets,
+        };
+        let known = self
+            .workloads
+            .get(&key)
+            .filter(|known| known.facts.uid == facts.uid);
+        let hash_since = match known {
+            Some(known) if known.facts.hash == facts.hash => known.hash_since,
+            Some(_) => Some(now),
+            None => None,
+        };
+        let relabelled = known.is_none_or(|known| known.facts.labels != facts.labels);
+        self.workloads
+            .insert(key.clone(), Workload { facts, hash_since });
+        if relabelled {
+            self.match_target(&key);
+        }
+        self.note_unproven(&key);
+        (source, key.as_name())
+    }
+
+    fn put_revision(&mut self, revision: RevisionFacts) -> (Source, Name) {
+        let name = revision.name.clone();
+        self.remove_revision_indexes(&name);
+        let owner = revision.owner.clone();
+        if let Some(owner) = &owner {
+            self.revisions_by_owner
+                .entry(owner.uid.clone())
+                .or_default()
+                .insert(name.clone());
+        }
+        self.revisions.insert(name.clone(), revision);
+        if let Some(owner) = owner {
+            let key = TargetKey::new(WorkloadKind::Deployment, &name.namespace, &owner.name);
+            self.note_unproven(&key);
+        }
+        (Source::ReplicaSets, name)
+    }
+
+    pub(super) fn remove_revision_indexes(&mut self, name: &Name) {
+        let owner = self
+            .revisions
+            .get(name)
+            .and_then(|revision| revision.owner.as_ref());
+        let Some(uid) = owner.map(|owner| owner.uid.clone()) else {
+            return;
+        };
+        remove(&mut self.revisions_by_owner, &uid, name);
+    }
+
+    fn put_namespace(&mut self, namespace: NamespaceFacts) -> (Source, Name) {
+        let name = namespace.name.clone();
+        let known = self.namespaces.get(&name);
+        let relabelled = known.is_none_or(|known| known.labels != namespace.labels);
+        self.namespaces.insert(name.clone(), namespace);
+        if relabelled {
+            self.match_namespace(&name);
+        }
+        (Source::Namespaces, Name::new("", &name))
+    }
+
+    fn put_policy(&mut self, policy: Policy) -> Name {
+        let id = policy.id.clone();
+        self.policies.insert(id.clone(), policy);
+        self.match_policy(&id);
+        id
+    }
+
+    fn put_strategy(
+        &mut self,
+        kind: StrategyKind,
+        name: &Name,
+        meta: &kube_core::ObjectMeta,
+        steps: &[steps::Step],
+    ) {
+        let mut problems = Vec::new();
+        let chain = Chain::compile(steps, "spec.steps", &self.settings, &mut problems);
+        let strategy = Strategy {
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            generation: meta.generation.unwrap_or_default(),
+            chain,
+            problems,
+        };
+        self.strategies.insert((kind, name.clone()), strategy);
+        self.note_all_unproven();
+    }
+
+    fn put_record(&mut self, record: Episode) -> Option<(Source, Name)> {
+        let name = record.id.clone();
+        if let Some(known) = self.records.get(&name)
+            && known.uid == record.uid
+            && version_number(&known.version) > version_number(&record.version)
+        {
+            // Our own write came back before the watch showed it: an older frame is no news, but
+            // the record was in the list all the same.
+            if let Some(seen) = self.listing.get_mut(&Source::Records) {
+                seen.insert(name);
+            }
+            return None;
+        }
+        self.records_by_target
+            .entry(record.target())
+            .or_default()
+            .insert(name.clone());
+        self.records.insert(name.clone(), record);
+        Some((Source::Records, name))
+    }
+
+    /// Recomputes which policies select one workload.
+    fn match_target(&mut self, key: &TargetKey) {
+        for id in self.matches.remove(key).unwrap_or_default() {
+            remove(&mut self.members, &id, key);
+        }
+        let Some(workload) = self.workloads.get(key) else {
+            return;
+        };
+        let namespace = self.namespaces.get(&key.namespace);
+        let mut ids: Vec<_> = self
+            .policies
+            .values()
+            .filter(|policy| policy.selects(&workload.facts, namespace))
+            .collect();
+        ids.sort_by_key(|policy| policy.rank());
+        let ids: Vec<PolicyId> = ids.into_iter().map(|policy| policy.id.clone()).collect();
+        for id in &ids {
+            self.members
+                .entry(id.clone())
+                .or_default()
+                .insert(key.clone());
+        }
+        if !ids.is_empty() {
+            self.matches.insert(key.clone(), ids);
+        }
+        self.note_unproven(key);
+    }
+
+    pub(super) fn match_namespace(&mut self, namespace: &str) {
+        let keys: Vec<_> = self.keys_in(namespace);
+        keys.iter().for_each(|key| self.match_target(key));
+    }
+
+    pub(super) fn match_policy(&mut self, id: &PolicyId) {
+        let members = self.members.get(id).cloned().unwrap_or_default();
+        let reach: BTreeSet<TargetKey> = match self.policies.get(id) {
+            Some(policy) if policy.is_cluster() => self.workloads.keys().cloned().collect(),
+            Some(policy) => self
+                .keys_in(&policy.id.namespace.clone())
+                .into_iter()
+                .collect(),
+            None => BTreeSet::new(),
+        };
+        members
+            .union(&reach)
+            .cloned()
+            .collect::<Vec<_>>()
+            .iter()
+            .for_each(|key| {
+                self.match_target(key);
+            });
+    }
+
+    pub(super) fn forget_target(&mut self, key: &TargetKey) {
+        self.match_target(key);
+        self.unproven.remove(key);
+    }
+
+    fn keys_in(&self, namespace: &str) -> Vec<TargetKey> {
+        self.workloads
+            .range(TargetKey::new(WorkloadKind::Deployment, namespace, "")..)
+            .take_while(|(key, _)| *key.namespace == *namespace)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Notes whether the current revision of a workload has yet to prove itself.
+    fn note_unproven(&mut self, key: &TargetKey) {
+        if crate::proof::is_proven(self, key) {
+            self.unproven.remove(key);
+        } else {
+            self.unproven.insert(key.clone());
+        }
+    }
+
+    pub(super) fn note_all_unproven(&mut self) {
+        let keys: Vec<_> = self.matches.keys().cloned().collect();
+        keys.iter().for_each(|key| self.note_unproven(key));
+    }
+}
+
+fn remove<K: Ord, V: Ord>(
+    index: &mut std::collections::BTreeMap<K, BTreeSet<V>>,
+    key: &K,
+    value: &V,
+) {
+    if let Some(set) = index.get_mut(key) {
+        set.remove(value);
+        if set.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+/// Where trouble can be: the cheap test that keeps a round's cost to the suspects.
+fn is_ill(pod: &PodFacts) -> bool {
+    !pod.deleting
+        && (matches!(pod.phase, Phase::Failed | Phase::Unknown) || pod.newest_abnormal().is_some())
+}
+
+/// The end of the first run of the present streak of short runs, from local observation; a cold
+/// start knows only the newest end.
+fn failing_since(known: Option<&Pod>, pod: &PodFacts) -> Option<Moment> {
+    let (_, end) = pod.newest_abnormal()?;
+    let finished = end.finished?;
+    let Some(known) = known else {
+        return Some(finished);
+    };
+    let Some(since) = known.failing_since else {
+        return Some(finished);
+    };
+    let before = known
+        .facts
+        .newest_abnormal()
+        .and_then(|(_, end)| end.finished);
+    let started = end.started.unwrap_or(finished);
+    let long_run = finished.since(started) >= STREAK_ENDS;
+    let news = before.is_none_or(|before| finished > before);
+    Some(if news && long_run { finished } else { since })
+}
+
+fn read_config(config: &HealingConfig) -> Config {
+    let spec = &config.spec;
+    Config {
+        generation: config.metadata.generation.unwrap_or_default(),
+        ceiling: spec.mode_ceiling,
+        pause: spec.pause.as_ref().map(|pause| pause.reason.clone()),
+        exclude: spec
+            .exclude_namespaces
+            .iter()
+            .map(|name| Text::from(name.as_str()))
+            .collect(),
+        budget: spec.budget.clone().unwrap_or_default(),
+        stored: config.status.clone().unwrap_or_default(),
+    }
+}

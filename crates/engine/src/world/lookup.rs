@@ -1,0 +1,211 @@
+//! Reading the World: the questions that decisions ask.
+
+use std::collections::BTreeSet;
+
+use kubemend_api::targets::WorkloadKind;
+
+use super::{FRESH_FOR, Pod, World};
+use crate::episode::Episode;
+use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text};
+use crate::moment::{Millis, Moment};
+use crate::policy::{Chain, ChainRef, Policy, PolicyId, Rule, Strategy};
+use crate::source::Source;
+
+impl World {
+    /// The workload that owns a pod, each hop's UID checked; `None` for bare pods, Jobs, unknown
+    /// owners, and for owners that are not in view.
+    pub fn target_of(&self, pod: &PodFacts) -> Option<TargetKey> {
+        let owner = pod.owner.as_ref()?;
+        let namespace = &pod.name.namespace;
+        let (kind, owner) = match &*owner.kind {
+            "ReplicaSet" => {
+                let name = Name {
+                    namespace: namespace.clone(),
+                    name: owner.name.clone(),
+                };
+                let revision = self
+                    .revisions
+                    .get(&name)
+                    .filter(|one| one.uid == owner.uid)?;
+                (WorkloadKind::Deployment, revision.owner.as_ref()?)
+            }
+            kind => (WorkloadKind::named(kind)?, owner),
+        };
+        let key = TargetKey::new(kind, namespace, &owner.name);
+        self.workloads
+            .get(&key)
+            .filter(|one| one.facts.uid == owner.uid)
+            .map(|_| key)
+    }
+
+    /// The pods of a workload with the hash of their template, oldest first. StatefulSets and
+    /// DaemonSets do not show a template per pod: theirs is the present one once they are updated.
+    pub fn pods_of(&self, key: &TargetKey) -> Vec<(&Pod, Option<&Text>)> {
+        let Some(workload) = self.workloads.get(key) else {
+            return Vec::new();
+        };
+        let uid = &workload.facts.uid;
+        let mut pods = Vec::new();
+        let mut owned_by = |owner: &Text, hash| {
+            let names = self.pods_by_owner.get(owner).into_iter().flatten();
+            pods.extend(
+                names
+                    .filter_map(|name| self.pods.get(name))
+                    .map(|pod| (pod, hash)),
+            );
+        };
+        match key.kind {
+            WorkloadKind::Deployment => {
+                self.revisions_of(key)
+                    .for_each(|one| owned_by(&one.uid, Some(&one.hash)));
+            }
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                let settled = workload.facts.updated >= workload.facts.desired;
+                owned_by(uid, settled.then_some(&workload.facts.hash));
+            }
+        }
+        pods.sort_by(|(a, _), (b, _)| {
+            (a.facts.created, &a.facts.name).cmp(&(b.facts.created, &b.facts.name))
+        });
+        pods
+    }
+
+    /// The ReplicaSets of a Deployment, by name.
+    pub fn revisions_of(&self, key: &TargetKey) -> impl Iterator<Item = &RevisionFacts> {
+        let uid = self.workloads.get(key).map(|workload| &workload.facts.uid);
+        let names = uid
+            .and_then(|uid| self.revisions_by_owner.get(uid))
+            .into_iter()
+            .flatten();
+        names.filter_map(|name| self.revisions.get(name))
+    }
+
+    /// What a revision has proven: its own mark, or the memory of a DryRun, whichever is longer.
+    pub fn proof_of(&self, revision: &RevisionFacts) -> Option<Proof> {
+        let kept = self.proofs.get(&revision.uid).copied();
+        revision
+            .proof
+            .into_iter()
+            .chain(kept)
+            .max_by_key(|proof| proof.seconds)
+    }
+
+    /// Workloads in which trouble can be, sorted.
+    pub fn suspects(&self) -> BTreeSet<TargetKey> {
+        let pods = self.ill.iter().filter_map(|name| self.pods.get(name));
+        pods.filter_map(|pod| self.target_of(&pod.facts)).collect()
+    }
+
+    /// The records of a target, dry ones included, by name.
+    pub fn records_of(&self, key: &TargetKey) -> impl Iterator<Item = &Episode> {
+        let names = self.records_by_target.get(key).into_iter().flatten();
+        names.filter_map(|name| self.records.get(name))
+    }
+
+    /// Every target that has a record, sorted.
+    pub(crate) fn recorded_targets(&self) -> impl Iterator<Item = &TargetKey> {
+        self.records_by_target.keys()
+    }
+
+    /// The open episode of a target: the acting one, or the dry one. The newest where there are
+    /// several, which only a foreign hand can cause.
+    pub fn open_record(&self, key: &TargetKey, dry: bool) -> Option<&Episode> {
+        self.records_of(key)
+            .filter(|one| one.is_dry() == dry && one.is_open())
+            .max_by_key(|one| one.ordinal())
+    }
+
+    /// The policies that select a workload, best rank first.
+    pub fn policies_of(&self, key: &TargetKey) -> impl Iterator<Item = &Policy> {
+        let ids = self.matches.get(key).into_iter().flatten();
+        ids.filter_map(|id| self.policies.get(id))
+    }
+
+    /// The workloads that a policy selects.
+    pub fn members_of(&self, id: &PolicyId) -> impl Iterator<Item = &TargetKey> {
+        self.members.get(id).into_iter().flatten()
+    }
+
+    /// Whether a policy selects a workload.
+    pub fn is_member(&self, id: &PolicyId, key: &TargetKey) -> bool {
+        self.members
+            .get(id)
+            .is_some_and(|members| members.contains(key))
+    }
+
+    /// The chain of a rule, read live; the missing strategy's name otherwise.
+    pub fn chain_of<'a>(&'a self, rule: &'a Rule) -> Result<&'a Chain, String> {
+        match &rule.chain {
+            ChainRef::Inline(chain) => Ok(chain),
+            ChainRef::Named(kind, name) => self
+                .strategy_of(rule)
+                .map(|strategy| &strategy.chain)
+                .ok_or_else(|| format!("{} {name}", kind.as_str())),
+        }
+    }
+
+    /// The named strategy of a rule.
+    pub fn strategy_of(&self, rule: &Rule) -> Option<&Strategy> {
+        match &rule.chain {
+            ChainRef::Inline(_) => None,
+            ChainRef::Named(kind, name) => self.strategies.get(&(*kind, name.clone())),
+        }
+    }
+
+    /// An own write concerning this target is not seen yet: the reason as a retry time, if it has one.
+    pub(crate) fn in_flight(&self, key: &TargetKey, now: Moment) -> Option<Option<Moment>> {
+        let flight = self.flights.get(key)?;
+        let waits = !flight.done || !flight.awaits.is_empty();
+        match flight.retry_at {
+            Some(at) if !waits => (now < at).then_some(Some(at)),
+            _ => waits.then_some(None),
+        }
+    }
+
+    /// The collections that were never listed completely.
+    pub fn unsynced(&self) -> Option<Source> {
+        let synced = |source: &Source| self.fresh.get(source).is_some_and(|fresh| fresh.synced);
+        Source::ALL.into_iter().find(|source| !synced(source))
+    }
+
+    /// A collection whose view is stale.
+    pub fn stale(&self, now: Moment) -> Option<Source> {
+        Source::ALL
+            .into_iter()
+            .find(|source| !self.is_fresh(*source, now))
+    }
+
+    pub(crate) fn is_fresh(&self, source: Source, now: Moment) -> bool {
+        self.fresh
+            .get(&source)
+            .is_some_and(|fresh| now.since(fresh.at) <= FRESH_FOR)
+    }
+
+    /// When the first of the views becomes stale unless it is refreshed.
+    pub(crate) fn stale_at(&self) -> Option<Moment> {
+        self.fresh
+            .values()
+            .map(|fresh| fresh.at.plus(FRESH_FOR + 1))
+            .min()
+    }
+
+    /// This process holds the lease.
+    pub fn leads(&self) -> bool {
+        self.lead
+    }
+
+    /// Local wall time minus the API server's.
+    pub fn skew(&self) -> Millis {
+        self.skew
+    }
+
+    /// How many pods are held.
+    pub fn pod_count(&self) -> usize {
+        self.pods.len()
+    }
+
+    /// The workload's facts and when its template became current.
+    pub fn workload(&self, key: &TargetKey) -> Option<&super::Workload> {
+        self.workloads.get(key)
+    }
+}
