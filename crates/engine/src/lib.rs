@@ -40,6 +40,7 @@ mod history;
 pub mod plan;
 pub mod decide;
 pub mod report;
+pub mod explain;
 
 pub use change::Change;
 pub use decide::decide;

@@ -1,12 +1,23 @@
 //! What the operator says about policies and the configuration.
 
-use kubemend_api::{HealingConfigStatus, PolicyStatus};
+use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kubemend_api::policy::{PolicyStatus, RecoverySummary};
+use kubemend_api::{Duration, HealingConfigStatus};
+
+use crate::episode::{Episode, Phase};
 use crate::facts::{Name, Text};
+use crate::hold::Hold;
+use crate::mode;
 use crate::moment::Moment;
-use crate::plan::Plan;
+use crate::plan::{Held, Plan};
+use crate::policy::Policy;
 use crate::source::Source;
-use crate::world::World;
+use crate::world::{World, policy_id};
+
+/// So many ended episodes are listed: as many as the schema admits.
+const RECOVERIES_MAX: usize = 10;
 
 /// A policy's status as it should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,11 +35,224 @@ pub struct PolicyReport {
 }
 
 /// The status of every policy, by collection and name. Pure: the caller limits how often it writes.
-pub fn policies(_world: &World, _plan: &Plan, _now: Moment) -> Vec<PolicyReport> {
-    Vec::new()
+pub fn policies(world: &World, plan: &Plan, now: Moment) -> Vec<PolicyReport> {
+    let mut records: BTreeMap<Name, Vec<&Episode>> = BTreeMap::new();
+    for record in world.records.values() {
+        records.entry(policy_id(record)).or_default().push(record);
+    }
+    let of = |policy: &Policy| {
+        let records = records
+            .get(&policy.id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let status = status(world, plan, policy, records, now);
+        PolicyReport {
+            source: if policy.is_cluster() {
+                Source::ClusterPolicies
+            } else {
+                Source::Policies
+            },
+            name: policy.id.clone(),
+            uid: policy.uid.clone(),
+            changed: status != policy.stored,
+            status,
+        }
+    };
+    world.policies.values().map(of).collect()
+}
+
+fn status(
+    world: &World,
+    plan: &Plan,
+    policy: &Policy,
+    records: &[&Episode],
+    now: Moment,
+) -> PolicyStatus {
+    let open: Vec<_> = records.iter().filter(|one| one.is_open()).collect();
+    let mut holds: BTreeMap<String, i64> = BTreeMap::new();
+    for record in open.iter().filter(|one| one.state.phase == Phase::Held) {
+        let reason = record.state.reason.as_deref().unwrap_or("Held");
+        *holds.entry(reason.to_owned()).or_default() += 1;
+    }
+    let recorded = |held: &&Held| open.iter().any(|one| one.target() == held.target);
+    for held in plan
+        .holds
+        .iter()
+        .filter(|one| concerns(one, policy))
+        .filter(|one| !recorded(one))
+    {
+        *holds.entry(held.hold.reason().to_owned()).or_default() += 1;
+    }
+    let effective = mode::of_policy(world, policy);
+    let recovered = records
+        .iter()
+        .filter(|one| one.state.phase == Phase::Recovered)
+        .count();
+    PolicyStatus {
+        observed_generation: Some(policy.generation),
+        effective_mode: Some(effective.mode.as_str().to_owned()),
+        effective_why: effective.why,
+        defaults: defaults(world),
+        targets: number(world.members_of(&policy.id).count()),
+        open: number(open.len()),
+        held: holds.values().sum(),
+        recovered: number(recovered),
+        holds,
+        recoveries: recoveries(records),
+        conditions: conditions(world, policy, now),
+    }
+}
+
+/// Whether a hold is one to count for this policy: own writes and waits come and go by themselves.
+fn concerns(held: &Held, policy: &Policy) -> bool {
+    let passing = matches!(
+        held.hold,
+        Hold::InFlight | Hold::IntentOpen { .. } | Hold::Backoff { .. } | Hold::NothingFailing
+    );
+    let reach = policy.is_cluster() || held.target.namespace == policy.id.namespace;
+    !passing && reach && held.policy.as_deref() == Some(&*policy.reference())
+}
+
+fn defaults(world: &World) -> BTreeMap<String, String> {
+    let timeout = Duration::from_millis(world.settings.verify_timeout);
+    [
+        (
+            "crashLoop.restarts".to_owned(),
+            world.settings.crash_loop_restarts.to_string(),
+        ),
+        ("verify.timeout".to_owned(), timeout.to_string()),
+    ]
+    .into()
+}
+
+/// The last episodes that ended or recovered, newest first.
+fn recoveries(records: &[&Episode]) -> Vec<RecoverySummary> {
+    let over = |one: &&&Episode| !one.is_open() || one.state.phase == Phase::Recovered;
+    let mut ended: Vec<_> = records.iter().filter(over).collect();
+    ended.sort_by_key(|one| {
+        (
+            std::cmp::Reverse(one.state.ended_at.or(one.state.healthy_at)),
+            one.id.clone(),
+        )
+    });
+    ended
+        .into_iter()
+        .take(RECOVERIES_MAX)
+        .map(|one| summary(one))
+        .collect()
+}
+
+fn summary(record: &Episode) -> RecoverySummary {
+    let status = crate::record::status(record);
+    RecoverySummary {
+        event: record.id.name.to_string(),
+        namespace: record.id.namespace.to_string(),
+        target: record.spec.target_ref.clone(),
+        phase: record.state.phase.as_str().to_owned(),
+        step: status.step,
+        recovery: status.recovery.map(|span| span.to_string()),
+    }
+}
+
+/// What is wrong with a policy: its own problems, and strategies that are missing or have some.
+pub fn problems(world: &World, policy: &Policy) -> Vec<String> {
+    let mut problems = policy.problems.clone();
+    for (index, rule) in policy.rules.iter().enumerate() {
+        if let Err(name) = world.chain_of(rule) {
+            problems.push(format!(
+                "spec.rules[{index}].strategyRef: {name} does not exist"
+            ));
+        }
+        if let Some(strategy) = world.strategy_of(rule) {
+            problems.extend(
+                strategy
+                    .problems
+                    .iter()
+                    .map(|one| format!("spec.rules[{index}].strategyRef: its {one}")),
+            );
+        }
+    }
+    problems
+}
+
+fn conditions(world: &World, policy: &Policy, now: Moment) -> Vec<Condition> {
+    let problems = problems(world, policy);
+    let message: String = problems.join("; ").chars().take(1024).collect();
+    let ready = problems.is_empty();
+    let reason = if ready { "Valid" } else { "Invalid" };
+    let stored = &policy.stored.conditions;
+    vec![
+        condition(
+            stored,
+            "Ready",
+            ready,
+            reason,
+            &message,
+            policy.generation,
+            now,
+        ),
+        condition(
+            stored,
+            "Stalled",
+            !ready,
+            reason,
+            &message,
+            policy.generation,
+            now,
+        ),
+    ]
+}
+
+/// A condition whose transition time moves only when its status does.
+fn condition(
+    stored: &[Condition],
+    type_: &str,
+    status: bool,
+    reason: &str,
+    message: &str,
+    generation: i64,
+    now: Moment,
+) -> Condition {
+    let status = if status { "True" } else { "False" };
+    let same = stored
+        .iter()
+        .find(|one| one.type_ == type_ && one.status == status);
+    let seconds = now.as_millis().div_euclid(1000);
+    let changed = || Time(jiff::Timestamp::from_second(seconds).unwrap_or_default());
+    Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        observed_generation: Some(generation),
+        last_transition_time: same.map_or_else(changed, |one| one.last_transition_time.clone()),
+    }
 }
 
 /// The status of HealingConfig, if there is one and it should say something else.
-pub fn config(_world: &World, _now: Moment) -> Option<HealingConfigStatus> {
-    None
+pub fn config(world: &World, now: Moment) -> Option<HealingConfigStatus> {
+    let config = world.config.as_ref()?;
+    let (ready, reason, message) = match &config.pause {
+        Some(pause) => (false, "Paused", pause.as_str()),
+        None => (true, "Valid", ""),
+    };
+    let stored = &config.stored;
+    let ready = condition(
+        &stored.conditions,
+        "Ready",
+        ready,
+        reason,
+        message,
+        config.generation,
+        now,
+    );
+    let status = HealingConfigStatus {
+        observed_generation: Some(config.generation),
+        conditions: vec![ready],
+    };
+    (status != *stored).then_some(status)
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,287 @@
+//! Why a target is or is not healed: the same engine, asked in words.
+
+use kubemend_api::Mode;
+
+use crate::claim::{self, Answer};
+use crate::decide::decide;
+use crate::episode::{Episode, Phase, Request, Verb};
+use crate::facts::TargetKey;
+use crate::gate;
+use crate::health;
+use crate::mode;
+use crate::moment::Moment;
+use crate::plan::Effect;
+use crate::policy::Policy;
+use crate::report;
+use crate::view::View;
+use crate::world::World;
+
+/// An answer for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// What kind of answer it is, for scripts: `NotSelected`, `BelowThreshold`, `Held`, ...
+    pub kind: &'static str,
+    /// The answer in one line.
+    pub headline: String,
+    /// What stands behind it, and what would be done next.
+    pub lines: Vec<String>,
+}
+
+impl Explanation {
+    fn new(kind: &'static str, headline: impl Into<String>) -> Self {
+        Self {
+            kind,
+            headline: headline.into(),
+            lines: Vec::new(),
+        }
+    }
+}
+
+/// Why this target is or is not healed now. The world must be complete, and is judged as by a
+/// process that holds the lease.
+pub fn explain(world: &World, key: &TargetKey, now: Moment) -> Explanation {
+    let mut answer = answer(world, key, now);
+    answer.lines.extend(policies(world, key));
+    if let Some(view) = View::of(world, key, now) {
+        answer.lines.extend(sight(world, key, &view));
+    }
+    answer.lines.extend(next(world, key, now));
+    answer
+}
+
+fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
+    let name = key.reference();
+    let Some(view) = View::of(world, key, now) else {
+        return Explanation::new(
+            "NotFound",
+            format!("{name} does not exist in namespace {}", key.namespace),
+        );
+    };
+    if let Some(why) = mode::never(world, key) {
+        return Explanation::new("NeverATarget", why);
+    }
+    if world.policies_of(key).next().is_none() {
+        return Explanation::new("NotSelected", format!("no policy selects {name}"));
+    }
+    if let Err(hold) = gate::readable(world, key) {
+        return held(&hold);
+    }
+    if let Err(hold) = gate::may_act(world, now) {
+        return held(&hold);
+    }
+    let enforcing = claim::policy(world, key, Mode::Enforce);
+    let rehearsing = claim::policy(world, key, Mode::DryRun);
+    let Some(policy) = enforcing.or(rehearsing) else {
+        return suspended(world, key);
+    };
+    let problems = report::problems(world, policy);
+    if !problems.is_empty() {
+        let what = format!("{} is invalid: {}", policy.reference(), problems.join("; "));
+        return Explanation::new("PolicyInvalid", what);
+    }
+    if let Some(episode) = world.open_record(key, enforcing.is_none()) {
+        return open(episode);
+    }
+    match claim::rule(policy, &view, None) {
+        Answer::None(near) => {
+            let kind = if health::since(&view).is_some() {
+                "Healthy"
+            } else {
+                "BelowThreshold"
+            };
+            let word = if kind == "Healthy" {
+                "healthy"
+            } else {
+                "below threshold"
+            };
+            Explanation::new(kind, format!("{word}: {}", near.join("; ")))
+        }
+        Answer::Rule(rule, symptom) => Explanation::new(
+            "Detected",
+            format!(
+                "rule {} of {} sees {}",
+                rule.name,
+                policy.reference(),
+                symptom.name
+            ),
+        ),
+    }
+}
+
+fn held(hold: &crate::hold::Hold) -> Explanation {
+    let kind = if hold.reason() == "Paused" {
+        "Paused"
+    } else {
+        "Held"
+    };
+    let word = if kind == "Paused" { "paused" } else { "held" };
+    Explanation::new(kind, format!("{word}: {} ({hold})", hold.reason()))
+}
+
+fn suspended(world: &World, key: &TargetKey) -> Explanation {
+    let why = world.policies_of(key).next().map(|policy| {
+        let why = mode::effective(world, policy, key).why;
+        format!(
+            "{}: {}",
+            policy.reference(),
+            why.as_deref().unwrap_or("mode is Suspended")
+        )
+    });
+    Explanation::new(
+        "Suspended",
+        format!("suspended: {}", why.unwrap_or_default()),
+    )
+}
+
+fn open(episode: &Episode) -> Explanation {
+    let state = &episode.state;
+    let name = &episode.id.name;
+    let detail = match (&state.reason, &state.message) {
+        (Some(reason), Some(message)) => format!("{reason} ({message})"),
+        (Some(reason), None) => reason.to_string(),
+        (None, _) => String::new(),
+    };
+    let step = state.step.as_deref().unwrap_or("the first step");
+    let (kind, headline) = match state.phase {
+        Phase::Pending if episode.is_dry() => {
+            ("DryRun", format!("dry run {name}: would act by {step}"))
+        }
+        Phase::Pending => ("Pending", format!("{name} waits before {step}: {detail}")),
+        Phase::Held => ("Held", format!("held: {detail}; {name}, step {step}")),
+        Phase::Acting => ("Acting", format!("{name} acts now: {step}")),
+        Phase::Verifying => (
+            "Verifying",
+            format!("{name} acted by {step} and is verified now"),
+        ),
+        Phase::Recovered => (
+            "Recovered",
+            format!("{name} recovered by {step}; its relapse window is open"),
+        ),
+        Phase::Exhausted => (
+            "Exhausted",
+            format!(
+                "{name} is exhausted: {detail}; nothing acts until the symptom is gone, a new revision, or annotation kubemend.io/retry"
+            ),
+        ),
+        Phase::SelfRecovered | Phase::Superseded | Phase::Aborted => {
+            ("Ended", format!("{name} has ended: {detail}"))
+        }
+    };
+    Explanation::new(kind, headline)
+}
+
+/// Which policies select the target, and which of them answers.
+fn policies(world: &World, key: &TargetKey) -> Vec<String> {
+    let claims = |policy: &Policy, wanted| {
+        claim::policy(world, key, wanted).is_some_and(|one| one.id == policy.id)
+    };
+    let line = |policy: &Policy| {
+        let effective = mode::effective(world, policy, key);
+        let why = effective
+            .why
+            .map(|why| format!(" ({why})"))
+            .unwrap_or_default();
+        let place = if claims(policy, effective.mode) && effective.mode != Mode::Suspended {
+            "answers".to_owned()
+        } else if effective.mode == Mode::Suspended {
+            "claims nothing".to_owned()
+        } else {
+            let winner = claim::policy(world, key, effective.mode).map(Policy::reference);
+            format!("ShadowedBy {}", winner.unwrap_or_default())
+        };
+        format!(
+            "policy {}: {}{why}, {place}",
+            policy.reference(),
+            effective.mode
+        )
+    };
+    world.policies_of(key).map(line).collect()
+}
+
+/// What every rule of the answering policy sees.
+fn sight(world: &World, key: &TargetKey, view: &View<'_>) -> Vec<String> {
+    let policy = claim::policy(world, key, Mode::Enforce)
+        .or_else(|| claim::policy(world, key, Mode::DryRun));
+    let Some(policy) = policy else {
+        return Vec::new();
+    };
+    match claim::rule(policy, view, None) {
+        Answer::None(near) => near,
+        Answer::Rule(rule, symptom) => {
+            vec![format!(
+                "rule {}: {} since {}",
+                rule.name, symptom.name, symptom.since
+            )]
+        }
+    }
+}
+
+/// What would be done next, by the decision itself.
+fn next(world: &World, key: &TargetKey, now: Moment) -> Vec<String> {
+    let plan = decide(world, now);
+    let mut lines: Vec<String> = plan
+        .effects
+        .iter()
+        .filter(|effect| effect.target() == *key)
+        .map(|effect| format!("next: {}", describe(effect)))
+        .collect();
+    let holds = plan.holds.iter().filter(|held| held.target == *key);
+    lines.extend(holds.map(|held| format!("next: held by {} ({})", held.hold.reason(), held.hold)));
+    if lines.is_empty() {
+        lines.push("next: nothing".to_owned());
+    }
+    lines
+}
+
+/// An effect in words, as logs and answers show it.
+pub fn describe(effect: &Effect) -> String {
+    match effect {
+        Effect::Open(episode) => format!("open {} for {}", episode.id.name, episode.spec.symptom),
+        Effect::Write(episode) => {
+            let reason = episode.state.reason.as_deref().unwrap_or_default();
+            format!(
+                "record {} as {} {reason}",
+                episode.id.name,
+                episode.state.phase.as_str()
+            )
+        }
+        Effect::Act(episode) => format!("act for {}: {}", episode.id.name, requests(episode)),
+        Effect::Rehearse(episode) => {
+            format!("dry run for {}: {}", episode.id.name, requests(episode))
+        }
+        Effect::Undo(episode) => {
+            let back = episode.state.undo.as_ref().map_or(0, |undo| undo.from);
+            format!(
+                "take back the scale of {}, to {back} replicas",
+                episode.id.name
+            )
+        }
+        Effect::Prove {
+            revision, proof, ..
+        } => {
+            format!("mark {} as proven for {}s", revision.name, proof.seconds)
+        }
+        Effect::Prune(episode) => format!("delete the old record {}", episode.id.name),
+    }
+}
+
+fn requests(episode: &Episode) -> String {
+    let Some(attempt) = episode.last_attempt() else {
+        return String::new();
+    };
+    let all: Vec<_> = attempt.requests.iter().map(request).collect();
+    format!("{}: {}", attempt.step, all.join(", "))
+}
+
+fn request(request: &Request) -> String {
+    let (from, to) = (
+        request.from.as_deref().unwrap_or_default(),
+        request.to.as_deref().unwrap_or_default(),
+    );
+    match request.verb {
+        Verb::Evict => format!("evict pod {}", request.name),
+        Verb::Delete => format!("delete pod {}", request.name),
+        Verb::Scale => format!("scale from {from} to {to} replicas"),
+        Verb::Rollback => format!("roll back to {}", request.name),
+    }
+}
