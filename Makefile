@@ -1,0 +1,35 @@
+# Every target at most three lines; what is longer lives in a crate. `make help` lists them.
+SHELL := /bin/bash
+CARGO ?= cargo
+
+help: ## What there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: ## Break two apps on a real cluster and watch them heal; leaves the cluster up
+	@$(CARGO) run --quiet -p kubemend-lab -- build
+	@$(CARGO) build --quiet -p kubemend-operator -p kubemend-tests && $(CARGO) run --quiet -p kubemend-tests --bin demo
+
+demo-down: ## End the demo's cluster
+	@$(CARGO) run --quiet -p kubemend-lab -- down
+
+check: ## Format, lints, docs
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+unit: ## Unit, property, scenario and simulation tests
+	$(CARGO) test --workspace --exclude kubemend-tests --quiet
+
+cluster: ## The proofs on a real cluster
+	@$(CARGO) run --quiet -p kubemend-lab -- build
+	$(CARGO) build --quiet -p kubemend-operator && $(CARGO) test -p kubemend-tests
+
+test: check unit cluster ## Every test
+
+bench: ## Speed and memory against a baseline, as ratios
+	$(CARGO) bench -p kubemend-engine
+
+crds: ## Write crds/ from the types
+	UPDATE=1 $(CARGO) test --quiet -p kubemend-api --test crds
+
+.PHONY: help demo demo-down check unit cluster test bench crds image
