@@ -1,0 +1,242 @@
+//! The operator as a process on this machine, with the rights of its own `ServiceAccount` and nothing more.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::cluster::Cluster;
+use crate::metrics::{self, Request};
+use crate::patience::{Look, await_condition};
+
+/// The operator's namespace; its `ServiceAccount`, Deployment and Lease have its own name.
+pub const NAMESPACE: &str = "kubemend-system";
+/// See [`NAMESPACE`].
+pub const NAME: &str = "kubemend";
+
+/// A lost lease has to end before the next process leads.
+const UNTIL_IT_LEADS: Duration = Duration::from_mins(1);
+const UNTIL_IT_ENDS: Duration = Duration::from_secs(20);
+
+/// The operator's process; it is ended when this is dropped.
+pub struct Operator {
+    cluster: Cluster,
+    folder: PathBuf,
+    starts: u32,
+    running: Option<Running>,
+    used: BTreeSet<Request>,
+}
+
+struct Running {
+    child: Child,
+    admin: SocketAddr,
+    identity: String,
+}
+
+impl Operator {
+    /// Not started yet; what `manifests/` describes must be there.
+    pub fn of(cluster: &Cluster) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("kubemend-stories-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let lab = cluster.lab();
+        lab.kubeconfig_for(NAMESPACE, NAME, &folder.join("kubeconfig"))?;
+        let (cluster, used) = (cluster.clone(), BTreeSet::new());
+        Ok(Self {
+            cluster,
+            folder,
+            starts: 0,
+            running: None,
+            used,
+        })
+    }
+
+    /// Starts a process and waits until it is ready and leads.
+    pub async fn start(&mut self) -> Result<()> {
+        self.starts += 1;
+        let identity = format!("stories-{}-{}", std::process::id(), self.starts);
+        let admin = free_address()?;
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let child = Command::new(binary()?)
+            .args(["run", &format!("--admin-address={admin}")])
+            .env("KUBECONFIG", self.folder.join("kubeconfig"))
+            .env("POD_NAME", &identity)
+            .env("POD_NAMESPACE", NAMESPACE)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("cannot start the operator")?;
+        self.running = Some(Running {
+            child,
+            admin,
+            identity,
+        });
+        await_condition(
+            "the operator is ready and leads",
+            UNTIL_IT_LEADS,
+            async || self.leads().await,
+        )
+        .await
+    }
+
+    /// Ends the process as a rollout does, and waits for it.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.remember_requests().await?;
+        let mut running = self.running.take().context("the operator does not run")?;
+        let pid = running.child.id().to_string();
+        ensure!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()?
+                .success(),
+            "cannot signal {pid}"
+        );
+        let ended = await_condition("the operator ends", UNTIL_IT_ENDS, async || {
+            look_at_end(&mut running.child)
+        })
+        .await;
+        if ended.is_err() {
+            end(&mut running.child);
+        }
+        ensure!(
+            ended?.success(),
+            "the operator failed when it was asked to end"
+        );
+        Ok(())
+    }
+
+    /// Ends the process with SIGKILL: it finishes nothing and releases nothing.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.remember_requests().await?;
+        let mut running = self.running.take().context("the operator does not run")?;
+        end(&mut running.child);
+        Ok(())
+    }
+
+    /// The requests that all processes made so far, as far as they were asked before they ended.
+    pub async fn requests(&mut self) -> Result<BTreeSet<Request>> {
+        if self.running.is_some() {
+            self.remember_requests().await?;
+        }
+        Ok(self.used.clone())
+    }
+
+    /// The last lines of the log that speak of one of these namespaces, or simply the last ones.
+    pub fn log_tail(&self, namespaces: &[String]) -> String {
+        const LINES: usize = 60;
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let about = |line: &&str| namespaces.iter().any(|name| line.contains(name.as_str()));
+        let mut lines: Vec<&str> = log.lines().filter(about).collect();
+        if lines.is_empty() {
+            lines = log.lines().collect();
+        }
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
+    /// Where all processes of this run log.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("operator.log")
+    }
+
+    async fn remember_requests(&mut self) -> Result<()> {
+        let running = self.running.as_ref().context("the operator does not run")?;
+        let (_, text) = get(running.admin, "/metrics").await?;
+        self.used.extend(metrics::requests(&text));
+        Ok(())
+    }
+
+    async fn leads(&mut self) -> Result<Look<()>> {
+        let running = self.running.as_mut().context("the operator does not run")?;
+        if let Some(status) = running.child.try_wait()? {
+            let why = format!("it ended with {status}; its log:\n{}", self.log_tail(&[]));
+            return Ok(Look::Never(why));
+        }
+        let (code, answer) = get(running.admin, "/readyz").await?;
+        if code != 200 {
+            return Ok(Look::NotYet(format!(
+                "/readyz answers {code} {}",
+                answer.trim()
+            )));
+        }
+        let leases: Api<Lease> = Api::namespaced(self.cluster.client(), NAMESPACE);
+        let holder = leases
+            .get(NAME)
+            .await?
+            .spec
+            .and_then(|spec| spec.holder_identity)
+            .unwrap_or_default();
+        Ok(if holder.contains(&running.identity) {
+            Look::Found(())
+        } else {
+            Look::NotYet(format!("the Lease is held by {holder:?}"))
+        })
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if let Some(running) = &mut self.running {
+            end(&mut running.child);
+        }
+    }
+}
+
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn look_at_end(child: &mut Child) -> Result<Look<ExitStatus>> {
+    let ended = child.try_wait()?;
+    Ok(ended.map_or_else(|| Look::NotYet("it runs".to_owned()), Look::Found))
+}
+
+/// `KUBEMEND_BIN`, else what cargo built beside this test.
+fn binary() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("KUBEMEND_BIN") {
+        return Ok(named.into());
+    }
+    let test = std::env::current_exe()?;
+    let built = test
+        .parent()
+        .and_then(Path::parent)
+        .map(|folder| folder.join("kubemend"));
+    match built {
+        Some(built) if built.exists() => Ok(built),
+        _ => bail!(
+            "the operator is not built; run `cargo build -p kubemend-operator` or set KUBEMEND_BIN"
+        ),
+    }
+}
+
+/// An address on which nobody listens now.
+fn free_address() -> Result<SocketAddr> {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(free.local_addr()?)
+}
+
+/// The status code and the body of one GET.
+async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let answer = tokio::time::timeout(Duration::from_secs(5), async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        anyhow::Ok(answer)
+    });
+    let answer = answer
+        .await
+        .with_context(|| format!("{path} does not answer"))??;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
+    let code = head.split_whitespace().nth(1).context("no HTTP status")?;
+    Ok((code.parse()?, body.to_owned()))
+}
