@@ -10,6 +10,9 @@ use crate::moment::Moment;
 use crate::policy::{Chain, Policy, Step};
 use crate::view::View;
 
+/// A record lists so many attempts at most, as its schema says; ten steps of ten attempts fit.
+const ATTEMPTS_MAX: usize = 100;
+
 /// What is next on the chain.
 pub enum Next<'a> {
     /// Act: this step, these requests.
@@ -41,6 +44,9 @@ impl<'a> Walk<'a, '_> {
     pub fn next(&self) -> (Vec<Skipped>, Next<'a>) {
         let mut skips = Vec::new();
         let steps = &self.chain.steps;
+        if self.episode.state.attempts.len() >= ATTEMPTS_MAX {
+            return (skips, Next::End);
+        }
         for (index, step) in steps.iter().enumerate().skip(self.position()) {
             if self.episode.spent_on(&step.name) >= step.attempts {
                 continue;

@@ -190,8 +190,15 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
     if undo::look(round, &view.key, episode) {
         return true;
     }
+    if undo::is_pending(episode) {
+        let no = gate::may_act(round.world, now)
+            .err()
+            .unwrap_or(Hold::Undoing);
+        hold(round, episode, &no);
+        return true;
+    }
     let mut next = episode.clone();
-    remember(round, &mut next);
+    remember(round, view, policy, &mut next);
     if let Answer::Rule(rule, symptom) = claim::rule(policy, view, None) {
         answer_with(&mut next, &rule.name, symptom.name);
     }
@@ -233,7 +240,6 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
             let units = u32::try_from(requests.len()).unwrap_or(u32::MAX);
             let mut intent = intent::record(&next, step, requests, now);
             intent.state.longest_run = view.longest_run(&next);
-            intent.state.mode = Mode::Enforce;
             round.ledger.take(&view.key, &policy.id, units, now);
             round.effect(Effect::Act(Box::new(intent)))
         }
@@ -249,7 +255,6 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
                 .map_or_else(|| Text::from("ChainEnded"), |one| one.reason.clone());
             let message = skips.last().and_then(|one| one.message.clone());
             note_skips(&mut next, skips);
-            next.state.mode = Mode::Enforce;
             next.state.phase = Phase::Exhausted;
             next.state.reason = Some(reason);
             next.state.message = message;
@@ -259,9 +264,10 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
 }
 
 /// The first judgement of an episode takes over the chain's memory.
-fn remember(round: &Round<'_>, next: &mut Episode) {
+fn remember(round: &Round<'_>, view: &View<'_>, policy: &Policy, next: &mut Episode) {
     if next.state.attempts.is_empty() && next.state.spent.is_empty() {
-        next.state.spent = open::memory(round.world, next, round.now);
+        let chain = chain(view, policy, next).and_then(|(_, chain)| chain.ok());
+        next.state.spent = open::memory(round.world, next, chain, round.now);
     }
 }
 
@@ -423,10 +429,5 @@ pub(crate) fn hold(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
     next.state.phase = phase;
     next.state.reason = Some(reason);
     next.state.message = Some(no.to_string());
-    next.state.mode = if episode.is_dry() {
-        Mode::DryRun
-    } else {
-        Mode::Enforce
-    };
     round.effect(Effect::Write(Box::new(next)));
 }

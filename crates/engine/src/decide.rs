@@ -33,7 +33,7 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         round.target(key);
     }
     if gate::may_write(world).is_ok() && gate::may_act(world, now).is_ok() {
-        round.prove(&targets);
+        round.prove();
         round.prune();
     }
     round.wake(world.stale_at());
@@ -77,10 +77,11 @@ impl<'a> Round<'a> {
                 None => self.hold_symptom(key, hold),
             };
         }
-        let done = match world.open_record(key, false) {
-            Some(episode) => course::follow(self, key, episode),
-            None => undo::due(self, key) || open::acting(self, key),
-        };
+        let done = undo::due(self, key)
+            || match world.open_record(key, false) {
+                Some(episode) => course::follow(self, key, episode),
+                None => open::acting(self, key),
+            };
         if done {
             return;
         }
@@ -137,8 +138,14 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// Targets with an effect in this plan: they get no other.
+    fn answered(&self) -> BTreeSet<TargetKey> {
+        self.plan.effects.iter().map(Effect::target).collect()
+    }
+
     /// Marks revisions that have proven themselves.
-    fn prove(&mut self, busy: &BTreeSet<TargetKey>) {
+    fn prove(&mut self) {
+        let busy = self.answered();
         for key in &self.world.unproven {
             if busy.contains(key) || self.world.in_flight(key, self.now).is_some() {
                 continue;
@@ -158,10 +165,9 @@ impl<'a> Round<'a> {
 
     /// Deletes records that nobody needs any more.
     fn prune(&mut self) {
+        let busy = self.answered();
         for key in self.world.recorded_targets() {
-            let busy = self.plan.effects.iter().any(|one| one.target() == *key)
-                || self.world.in_flight(key, self.now).is_some();
-            if busy {
+            if busy.contains(key) || self.world.in_flight(key, self.now).is_some() {
                 continue;
             }
             let (record, next) = history::prunable(self.world, key, self.now);

@@ -144,13 +144,6 @@ pub fn well(
 pub fn self_recovered(episode: &Episode, healthy_at: Moment, now: Moment) -> Episode {
     let mut next = end(episode, Phase::SelfRecovered, "SymptomGone", now);
     next.state.healthy_at = Some(healthy_at.max(episode.detected_at()));
-    if next.state.mode == Mode::Suspended {
-        next.state.mode = if episode.is_dry() {
-            Mode::DryRun
-        } else {
-            Mode::Enforce
-        };
-    }
     next
 }
 

@@ -2,7 +2,7 @@
 
 use kubemend_api::event::{EventEvidence, HealingEventSpec};
 use kubemend_api::limits::ActionName;
-use kubemend_api::{Mode, targets::WorkloadKind};
+use kubemend_api::targets::WorkloadKind;
 
 use crate::facts::{Name, TargetKey, Text};
 use crate::moment::{Millis, Moment};
@@ -34,7 +34,6 @@ pub struct State {
     pub phase: Phase,
     pub reason: Option<Text>,
     pub message: Option<String>,
-    pub mode: Mode,
     pub step: Option<Text>,
     /// The template that the episode judges now; it follows our own rollback.
     pub template_hash: Option<Text>,

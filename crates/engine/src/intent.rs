@@ -2,7 +2,7 @@
 
 use kubemend_api::Action;
 
-use crate::episode::{Attempt, Done, Episode, Phase, Request, Spent, UndoState, Verb};
+use crate::episode::{Attempt, Done, Episode, Outcome, Phase, Request, Spent, UndoState, Verb};
 use crate::facts::TargetKey;
 use crate::moment::{Millis, Moment};
 use crate::policy::Step;
@@ -30,6 +30,14 @@ pub fn record(episode: &Episode, step: &Step, requests: Vec<Request>, now: Momen
             step: step.name.clone(),
             attempts: 1,
         }),
+    }
+    // Results of one attempt overwrite each other: what had no effect leaves no line of its own.
+    if state
+        .attempts
+        .last()
+        .is_some_and(|last| last.outcome == Some(Outcome::NotApplied) && last.step == step.name)
+    {
+        state.attempts.pop();
     }
     state.attempts.push(Attempt {
         step: step.name.clone(),

@@ -15,7 +15,7 @@ use crate::hold::Hold;
 use crate::mode;
 use crate::moment::Moment;
 use crate::plan::Effect;
-use crate::policy::{ChainRef, Policy, Rule};
+use crate::policy::{Chain, ChainRef, DEFAULT_RELAPSE_WINDOW, Policy, Rule};
 use crate::record_name;
 use crate::view::View;
 use crate::world::World;
@@ -146,8 +146,13 @@ fn thresholds(world: &World, rule: &Rule) -> BTreeMap<String, String> {
 }
 
 /// The chain's memory: attempts spent in the newest acting record of the same target and template,
-/// until its end plus the relapse window. A retry clears it.
-pub(crate) fn memory(world: &World, episode: &Episode, now: Moment) -> Vec<Spent> {
+/// until its end plus the relapse window. A retry clears it, and so does the end of Exhausted.
+pub(crate) fn memory(
+    world: &World,
+    episode: &Episode,
+    chain: Option<&Chain>,
+    now: Moment,
+) -> Vec<Spent> {
     let newest = world
         .records_of(&episode.target())
         .filter(|one| !one.is_dry() && one.id != episode.id && one.hash() == episode.hash())
@@ -155,21 +160,20 @@ pub(crate) fn memory(world: &World, episode: &Episode, now: Moment) -> Vec<Spent
     let Some(newest) = newest else {
         return Vec::new();
     };
-    if newest.state.reason.as_deref() == Some("Retried") {
+    let cleared = newest.state.reason.as_deref() == Some("Retried");
+    if cleared || newest.state.phase == Phase::Exhausted {
         return Vec::new();
     }
-    let window = newest.state.relapse_until.unwrap_or_else(|| {
-        newest
-            .state
-            .ended_at
-            .unwrap_or(now)
-            .plus(crate::policy::DEFAULT_RELAPSE_WINDOW)
-    });
-    let window = newest
+    let step = newest
+        .last_attempt()
+        .and_then(|last| chain?.step(&last.step));
+    let window = step.map_or(DEFAULT_RELAPSE_WINDOW, |step| step.relapse_window);
+    let ended = newest.state.ended_at.unwrap_or(now);
+    let until = newest
         .state
-        .ended_at
-        .map_or(window, |ended| ended.max(window));
-    if now <= window {
+        .relapse_until
+        .map_or(ended.plus(window), |until| until.max(ended));
+    if now <= until {
         newest.state.spent.clone()
     } else {
         Vec::new()

@@ -71,7 +71,14 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
         phase: Some(state.phase.as_str().to_owned()),
         reason: owned(&state.reason),
         message: state.message.clone(),
-        mode: Some(state.mode.as_str().to_owned()),
+        mode: Some(
+            if episode.is_dry() {
+                Mode::DryRun
+            } else {
+                Mode::Enforce
+            }
+            .to_string(),
+        ),
         step: owned(&state.step),
         attempt_count: Some(
             i64::try_from(state.attempts.iter().filter(|one| one.is_spent()).count())
@@ -209,7 +216,6 @@ fn write_undo(undo: &UndoState) -> EventUndo {
 
 fn state(status: &HealingEventStatus) -> Result<State, String> {
     let text = |value: &Option<String>| value.as_deref().map(Text::from);
-    let mode = status.mode.as_deref().unwrap_or("Suspended");
     Ok(State {
         phase: match &status.phase {
             None => Phase::Pending,
@@ -220,7 +226,6 @@ fn state(status: &HealingEventStatus) -> Result<State, String> {
         },
         reason: text(&status.reason),
         message: status.message.clone(),
-        mode: Mode::named(mode).ok_or_else(|| format!("status.mode {mode:?} is unknown"))?,
         step: text(&status.step),
         template_hash: text(&status.template_hash),
         symptom: text(&status.symptom),

@@ -82,7 +82,6 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
             next.state.later_steps = later.map(|one| one.name.clone()).collect();
             next.state.phase = Phase::Pending;
             next.state.reason = Some(Text::from("WouldAct"));
-            next.state.mode = Mode::DryRun;
             next.state.undo = None;
             next.state.spent = Vec::new();
             round.effect(Effect::Rehearse(Box::new(next)));
@@ -100,7 +99,6 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
             next.state.message = last.and_then(|one| one.message.clone());
             next.state.phase = Phase::Held;
             next.state.reason = Some(reason);
-            next.state.mode = Mode::DryRun;
             round.effect(Effect::Write(Box::new(next)));
         }
     }

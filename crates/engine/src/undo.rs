@@ -34,7 +34,7 @@ pub(crate) fn due(round: &mut Round<'_>, key: &TargetKey) -> bool {
     ended.is_some_and(|episode| look(round, key, episode))
 }
 
-/// Moves one undo on; true where it needs an effect or holds the target now.
+/// Moves one undo on; true where it needs an effect or its intent may still be under way.
 pub(crate) fn look(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) -> bool {
     let (world, now) = (round.world, round.now);
     let Some(undo) = episode
@@ -69,12 +69,12 @@ pub(crate) fn look(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
         .map_or(Mode::Suspended, |config| config.ceiling);
     if let Err(hold) = gate::may_act(world, now) {
         round.held(key, None, hold);
-        return true;
+        return false;
     }
     if ceiling != Mode::Enforce {
         let why = format!("HealingConfig/cluster: modeCeiling is {ceiling}");
         round.held(key, None, Hold::Suspended { why });
-        return true;
+        return false;
     }
     let mut next = episode.clone();
     if let Some(undo) = next.state.undo.as_mut() {

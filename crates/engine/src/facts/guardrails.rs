@@ -65,7 +65,6 @@ impl AutoscalerFacts {
 pub struct NamespaceFacts {
     pub name: Text,
     pub labels: Labels,
-    pub deleting: bool,
     /// Annotation kubemend.io/mode, as written.
     pub mode: Option<Text>,
 }
@@ -77,7 +76,6 @@ impl NamespaceFacts {
         Self {
             name: meta.name.as_str().into(),
             labels: labels(meta),
-            deleting: meta.deletion_timestamp.is_some(),
             mode: meta
                 .annotations
                 .get(annotations::MODE)

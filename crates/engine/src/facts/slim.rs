@@ -156,7 +156,6 @@ pub struct SlimWorkloadSpec {
 #[allow(missing_docs)]
 pub struct SlimWorkloadStatus {
     pub observed_generation: i64,
-    pub replicas: i64,
     pub updated_replicas: i64,
     pub available_replicas: i64,
     pub desired_number_scheduled: i64,

@@ -26,8 +26,6 @@ pub struct WorkloadFacts {
     pub desired: u32,
     pub updated: u32,
     pub available: u32,
-    /// All its pods, of old revisions too.
-    pub total: u32,
     /// Annotation kubemend.io/mode, as written.
     pub mode: Option<Text>,
     pub gitops: Option<GitOps>,
@@ -53,7 +51,6 @@ pub struct RevisionFacts {
     /// `deployment.kubernetes.io/revision`
     pub revision: u64,
     pub hash: Text,
-    pub replicas: u32,
     /// The operator's mark, valid only where its hash is the revision's own: annotations get copied.
     pub proof: Option<Proof>,
 }
@@ -114,7 +111,6 @@ impl WorkloadFacts {
             desired: count(desired),
             updated: count(updated),
             available: count(available),
-            total: count(status.replicas),
             mode: meta
                 .annotations
                 .get(annotations::MODE)
@@ -139,7 +135,6 @@ impl RevisionFacts {
             revision: annotation("deployment.kubernetes.io/revision")
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(0),
-            replicas: count(object.spec.replicas.unwrap_or(1)),
             proof: annotation(annotations::HEALTHY).and_then(|text| Proof::parse(text, &hash)),
             hash: hash.into(),
         }

@@ -135,6 +135,7 @@ impl World {
             WorkloadKind::StatefulSet => Source::StatefulSets,
             WorkloadKind::DaemonSet => Source::DaemonSets,
         };
+        self.saw(source, &facts.version);
         let known = self
             .workloads
             .get(&key)
@@ -156,6 +157,7 @@ impl World {
 
     fn put_revision(&mut self, revision: RevisionFacts) -> (Source, Name) {
         let name = revision.name.clone();
+        self.saw(Source::ReplicaSets, &revision.version);
         self.remove_revision_indexes(&name);
         let owner = revision.owner.clone();
         if let Some(owner) = &owner {

@@ -186,6 +186,12 @@ impl World {
         names
     }
 
+    /// The view of a collection is at this version or past it.
+    pub(super) fn saw(&mut self, source: Source, version: &str) {
+        let fresh = self.fresh.entry(source).or_default();
+        fresh.version = fresh.version.max(version_number(version));
+    }
+
     /// The view of a collection is current as of `at`; true where it was stale before, or where an
     /// own write is seen now.
     pub(super) fn refresh(
@@ -196,9 +202,9 @@ impl World {
         now: Moment,
     ) -> bool {
         let was_stale = !self.is_fresh(source, now);
+        self.saw(source, version);
         let fresh = self.fresh.entry(source).or_default();
         fresh.at = fresh.at.max(at);
-        fresh.version = fresh.version.max(version_number(version));
         self.settle_flights() || (was_stale && self.is_fresh(source, now))
     }
 }
