@@ -95,8 +95,18 @@ impl Policy {
         self
     }
 
-    /// The manifest.
+    /// The manifest of a `HealingPolicy`.
     pub fn yaml(&self) -> String {
+        self.of_kind("HealingPolicy", "web", "")
+    }
+
+    /// The manifest of a `ClusterHealingPolicy` for that namespace, which has its name.
+    pub fn yaml_for_cluster(&self, namespace: &str) -> String {
+        let namespaces = format!("namespaces: {{names: [{namespace}]}}");
+        self.of_kind("ClusterHealingPolicy", namespace, &namespaces)
+    }
+
+    fn of_kind(&self, policy: &str, name: &str, namespaces: &str) -> String {
         let Self {
             kind,
             mode,
@@ -108,10 +118,11 @@ impl Policy {
         format!(
             r"
 apiVersion: kubemend.io/v1alpha1
-kind: HealingPolicy
-metadata: {{name: web}}
+kind: {policy}
+metadata: {{name: {name}}}
 spec:
   mode: {mode}
+  {namespaces}
   targets: {{names: [{{kind: {kind}, name: web}}]}}
   rules:
   - name: crash-loop

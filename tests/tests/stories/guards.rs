@@ -19,7 +19,7 @@ use kubemend_tests::workload::{
 pub(crate) async fn an_autoscaled_workload_is_not_scaled(scene: Rc<Scene>) -> Result<()> {
     let namespace = scene.namespace().await?;
     namespace.apply(AUTOSCALER).await?;
-    is_left_alone(&namespace, one_of_two_fails(), "scale OwnedByHPA").await
+    is_left_alone(&namespace, one_of_two_fails(), "OwnedByHPA").await
 }
 
 /// What Git says comes back: Argo CD would revert the scale.
@@ -27,7 +27,7 @@ pub(crate) async fn an_argo_tracked_workload_is_not_scaled(scene: Rc<Scene>) -> 
     let namespace = scene.namespace().await?;
     let tracked = format!("shop:apps/Deployment:{}/web", namespace.name);
     let app = one_of_two_fails().annotated("argocd.argoproj.io/tracking-id", &tracked);
-    is_left_alone(&namespace, app, "scale OwnedByArgoCD").await
+    is_left_alone(&namespace, app, "OwnedByArgoCD").await
 }
 
 async fn is_left_alone(namespace: &Namespace, app: App, why: &str) -> Result<()> {
@@ -37,7 +37,8 @@ async fn is_left_alone(namespace: &Namespace, app: App, why: &str) -> Result<()>
 
     let record = namespace.record_in("Exhausted", 120).await?;
 
-    ensure!(record::skips(&record) == why);
+    ensure!(record::reason(&record) == why);
+    ensure!(record::skips(&record) == format!("scale {why}"));
     ensure!(record::attempts(&record).is_empty());
     let deployment = namespace.deployment("web").await?;
     ensure!(deployment.metadata.generation == Some(1));
@@ -90,7 +91,7 @@ pub(crate) async fn a_disruption_budget_holds(scene: Rc<Scene>) -> Result<()> {
     namespace
         .apply(&Policy::with_steps(&[RESTART]).yaml())
         .await?;
-    let app = App::running(&crashes_until_replaced(10)).ready_when_ok();
+    let app = App::running(&crashes_until_replaced(20)).ready_when_ok();
     namespace.apply(&app.yaml()).await?;
     let pods = namespace.pods_when("web", 1).await?;
     let blocked = |record: &HealingEvent| {

@@ -140,7 +140,7 @@ async fn is_held_by_the_pause(namespace: &Namespace) -> Result<()> {
         .apply(&Policy::with_steps(&[RESTART]).yaml())
         .await?;
     namespace
-        .apply(&App::running(&crashes_until_replaced(10)).yaml())
+        .apply(&App::running(&crashes_until_replaced(20)).yaml())
         .await?;
     let pods = namespace.pods_when("web", 1).await?;
     let paused = |record: &HealingEvent| {

@@ -34,6 +34,7 @@ pub(crate) async fn ends_exhausted(scene: Rc<Scene>) -> Result<()> {
     let record = await_condition("the chain ends", Duration::from_mins(5), look).await?;
 
     ensure!(record::chain(&record) == "restart NotRecovered, restart NotRecovered");
+    ensure!(record::reason(&record) == "ChainEnded");
     let status = record::status(&record);
     ensure!(
         status.ended_at.is_none(),
