@@ -1,1 +1,20 @@
-fn main(){}
+//! The kubemend binary.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use kubemend_operator::args::Cli;
+
+/// It gives memory back after a relist; glibc's allocator never does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match kubemend_operator::main(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

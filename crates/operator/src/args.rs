@@ -1,0 +1,166 @@
+//! The command line and the environment, parsed once; a bad value is an error that names it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Heals Kubernetes workloads by declared policy.
+#[derive(Parser, Debug)]
+#[command(name = "kubemend", version)]
+pub struct Cli {
+    /// Which cluster.
+    #[command(flatten)]
+    pub access: Access,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to reach the cluster.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Access {
+    /// The kubeconfig file; without it KUBECONFIG, then the pod's ServiceAccount, then ~/.kube/config
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; without it the current one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the operator
+    Run(Run),
+    /// Print the CustomResourceDefinitions
+    Crds,
+    /// Validate manifests without a cluster
+    Check {
+        /// Files or folders; - reads standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Stop all healing in the cluster until `resume`
+    Pause {
+        /// Who or what asked for it, shown wherever something is held by it, for example INC-4711
+        #[arg(long, value_parser = reason)]
+        reason: String,
+    },
+    /// End a pause
+    Resume,
+    /// Print the version
+    Version,
+}
+
+/// Options of the operator.
+#[derive(Args, Debug, Clone)]
+pub struct Run {
+    /// Where /healthz, /readyz and /metrics are served
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub admin_address: SocketAddr,
+    /// The namespace of the Lease; nothing in it is ever healed
+    #[arg(long, env = "POD_NAMESPACE", default_value = crate::lease::NAMESPACE)]
+    pub namespace: String,
+    /// What this process is called in the Lease; its process id and start time are added
+    #[arg(long, env = "POD_NAME")]
+    pub identity: Option<String>,
+    /// The Lease that the acting process holds
+    #[arg(long, value_name = "NAME", default_value = crate::lease::NAME)]
+    pub lease_name: String,
+    /// Seconds until another process may take over from one that went silent
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = lease_duration)]
+    pub lease_duration: Duration,
+    /// Restarts that make a crash loop, where a policy does not say
+    #[arg(long, env = "POD_FAILURE_THRESHOLD", hide_env_values = true, value_name = "RESTARTS", default_value = "3", value_parser = failure_threshold)]
+    pub pod_failure_threshold: u32,
+    /// Seconds that a recovery may take, where a strategy does not say (verify.timeout)
+    #[arg(long, env = "POD_RESTART_TIMEOUT", hide_env_values = true, value_name = "SECONDS", default_value = "300", value_parser = restart_timeout)]
+    pub pod_restart_timeout: Duration,
+    /// error, warn, info, debug or trace, or a filter such as info,kubemend_engine=debug
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// Variables of the system that Kubemend replaces which have no effect yet: whoever sets one is told.
+pub const UNSUPPORTED: [&str; 6] = [
+    "NODE_FAILURE_THRESHOLD",
+    "NODE_UNREACHABLE_TIMEOUT",
+    "SLACK_NOTIFICATIONS_ENABLED",
+    "SLACK_WEBHOOK_URL",
+    "PROMETHEUS_ENABLED",
+    "PROMETHEUS_URL",
+];
+
+// The bounds are those of the CRDs' fields that the values stand in for.
+
+fn failure_threshold(text: &str) -> Result<u32, String> {
+    number("POD_FAILURE_THRESHOLD", text, 1, 1000)
+        .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+fn restart_timeout(text: &str) -> Result<Duration, String> {
+    number("POD_RESTART_TIMEOUT", text, 5, 86_400).map(Duration::from_secs)
+}
+
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    number("--lease-duration", text, 3, 600).map(Duration::from_secs)
+}
+
+fn number(name: &str, text: &str, least: u64, most: u64) -> Result<u64, String> {
+    match text.trim().parse::<u64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(number) => Err(format!(
+            "{name}: {number} is not between {least} and {most}"
+        )),
+        Err(_) => Err(format!(
+            "{name}: '{text}' is not a number between {least} and {most}"
+        )),
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("write who or what asked for it, for example INC-4711".into()),
+        text if text.chars().count() > 200 => Err("longer than 200 characters".into()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(words: &[&str]) -> String {
+        Cli::try_parse_from(words).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_bad_value_is_named() {
+        let text = error(&["kubemend", "run", "--pod-failure-threshold", "abc"]);
+        assert!(
+            text.contains("POD_FAILURE_THRESHOLD: 'abc' is not a number"),
+            "{text}"
+        );
+        let text = error(&["kubemend", "run", "--pod-restart-timeout", "0"]);
+        assert!(
+            text.contains("POD_RESTART_TIMEOUT: 0 is not between 5 and 86400"),
+            "{text}"
+        );
+        let text = error(&["kubemend", "pause", "--reason", " "]);
+        assert!(text.contains("INC-4711"), "{text}");
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let cli = Cli::try_parse_from(["kubemend", "run"]).unwrap();
+        let Command::Run(run) = cli.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.pod_failure_threshold, 3);
+        assert_eq!(run.pod_restart_timeout, Duration::from_mins(5));
+        assert_eq!(run.lease_duration, Duration::from_secs(15));
+        assert_eq!(run.admin_address.to_string(), "127.0.0.1:8080");
+    }
+}
