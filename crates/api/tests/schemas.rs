@@ -91,6 +91,18 @@ fn names_and_columns_are_as_documented() {
     }
 }
 
+/// What `kubectl get hev --field-selector` can ask for.
+#[test]
+fn records_are_found_by_phase_policy_and_target() {
+    let records = crds::all().pop().unwrap();
+    let fields = records.spec.versions[0].selectable_fields.iter().flatten();
+    let paths: Vec<_> = fields.map(|field| field.json_path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [".status.phase", ".spec.policyRef", ".spec.targetRef"]
+    );
+}
+
 fn walk(path: &str, schema: &Value, complaints: &mut Vec<String>) {
     let has = |member: &str| schema.get(member).is_some();
     let mut complain = |what: &str| complaints.push(format!("{path}: {what}"));

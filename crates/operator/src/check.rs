@@ -1,7 +1,7 @@
 //! `kubemend check`: validates manifests without a cluster, naming file, line and field.
 //!
-//! The committed CRDs are the only source: [`schema`] judges structure and bounds as the API server
-//! does, [`rules`] answers the same cross-field rules, with the same messages. Then the object is
+//! The committed CRDs are the only source: `schema` judges structure and bounds as the API server
+//! does, `rules` answers the same cross-field rules, with the same messages. Then the object is
 //! compiled as the operator would.
 
 mod format;

@@ -2,7 +2,7 @@
 
 use super::schema::Kinds;
 use super::yaml::{Node, Shape};
-use super::{Problem, compile, format, rules};
+use super::{Problem, compile, rules};
 
 /// What came of an object.
 pub(super) enum Outcome {
@@ -69,8 +69,8 @@ pub(super) fn check(kinds: &Kinds, object: &Node) -> Outcome {
             problems: vec![Problem::error(at("kind"), "kind", message)],
         };
     };
-    let mut problems = metadata(object);
-    schema.judge(object, &mut problems);
+    let mut problems = metadata(kinds, object);
+    schema.judge("", object, &mut problems);
     if problems.iter().all(|problem| problem.warning) {
         problems.extend(compile(kind, object));
     }
@@ -79,43 +79,23 @@ pub(super) fn check(kinds: &Kinds, object: &Node) -> Outcome {
 }
 
 /// What the API server itself demands of metadata, as far as a person writes it.
-fn metadata(object: &Node) -> Vec<Problem> {
+fn metadata(kinds: &Kinds, object: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
     let Some(metadata) = object.get("metadata") else {
         return vec![Problem::error(object.line, "metadata", "Required value")];
     };
-    let mut problems = Vec::new();
-    match metadata.get("name") {
-        None if metadata.get("generateName").is_none() => {
-            problems.push(Problem::error(
-                metadata.line,
-                "metadata.name",
-                "Required value",
-            ));
-        }
-        Some(name) => {
-            let valid = name.text().is_some_and(|text| {
-                text.len() <= 253
-                    && format::matches("^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", text) == Some(true)
-            });
-            if !valid {
-                let message = "write at most 253 lower-case letters, digits, - and .";
-                problems.push(Problem::error(name.line, "metadata.name", message));
-            }
-        }
-        None => {}
+    if metadata
+        .get("name")
+        .or(metadata.get("generateName"))
+        .is_none()
+    {
+        problems.push(Problem::error(
+            metadata.line,
+            "metadata.name",
+            "Required value",
+        ));
     }
-    for field in ["labels", "annotations"] {
-        for member in metadata.get(field).into_iter().flat_map(Node::members) {
-            if member.node.text().is_none() {
-                let path = format!("metadata.{field}.{}", member.key);
-                problems.push(Problem::error(
-                    member.node.line,
-                    &path,
-                    "must be of type string: quote it",
-                ));
-            }
-        }
-    }
+    kinds.metadata().judge("metadata", metadata, &mut problems);
     problems
 }
 

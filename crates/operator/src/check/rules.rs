@@ -9,7 +9,8 @@ use super::yaml::{Node, Shape};
 
 const SELECTOR: &str = "!has(self.selector) || (has(self.selector.matchLabels) && self.selector.matchLabels.size() > 0) || (has(self.selector.matchExpressions) && self.selector.matchExpressions.size() > 0)";
 const EXCLUDE: &str = "!has(self.exclude) || (has(self.exclude.matchLabels) && self.exclude.matchLabels.size() > 0) || (has(self.exclude.matchExpressions) && self.exclude.matchExpressions.size() > 0)";
-const LABEL_KEYS: &str = "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$'))";
+/// The rule on the keys of labels.
+pub(super) const LABEL_KEYS: &str = "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$'))";
 const DURATION: &str =
     "self.matches('^([0-9]{1,6}(ms|s|m|h))+$') && duration(self) <= duration('87600h')";
 const RELAPSE: &str = "duration(has(self.relapseWindow) ? self.relapseWindow : '10m') >= duration(has(self.stableFor) ? self.stableFor : '60s')";

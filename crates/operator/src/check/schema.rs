@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::yaml::{Node, Shape};
 use super::{Problem, format, rules};
 
 /// The schemas of our kinds.
-pub(super) struct Kinds(BTreeMap<String, Schema>);
+pub(super) struct Kinds {
+    by_name: BTreeMap<String, Schema>,
+    metadata: Schema,
+}
 
 /// The schema of one kind.
 pub(super) struct Schema(Value);
@@ -27,25 +30,59 @@ impl Kinds {
             let schema = serde_json::to_value(schema).ok()?;
             Some((crd.spec.names.kind, Schema(schema)))
         });
-        Self(schemas.collect())
+        Self {
+            by_name: schemas.collect(),
+            metadata: Schema(metadata()),
+        }
     }
 
     pub(super) fn schema(&self, kind: &str) -> Option<&Schema> {
-        self.0.get(kind)
+        self.by_name.get(kind)
+    }
+
+    /// The schema of metadata, which is the same for all of them.
+    pub(super) fn metadata(&self) -> &Schema {
+        &self.metadata
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.by_name.keys().map(String::as_str)
     }
 }
 
 impl Schema {
     /// Adds everything that the schema and its rules find wrong.
-    pub(super) fn judge(&self, object: &Node, problems: &mut Vec<Problem>) {
-        let mut judge = Judge { problems };
-        judge.properties("", object, &self.0);
-        judge.rules("", object, &self.0);
+    pub(super) fn judge(&self, path: &str, object: &Node, problems: &mut Vec<Problem>) {
+        Judge { problems }.node(path, object, &self.0);
     }
+}
+
+/// CRDs say nothing about metadata: the API server judges it by itself, for every kind alike.
+fn metadata() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string", "maxLength": 253, "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" },
+            "namespace": { "type": "string", "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" },
+            "labels": {
+                "type": "object",
+                "additionalProperties": {
+                    "type": "string",
+                    "maxLength": 63,
+                    "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
+                },
+                "x-kubernetes-validations": [{
+                    "rule": rules::LABEL_KEYS,
+                    "message": "a key is no label key; write letters, digits and -_. after an optional prefix and slash",
+                }],
+            },
+            "annotations": { "type": "object", "additionalProperties": { "type": "string" } },
+            // What the API server writes, as in the output of `kubectl get -o yaml`.
+            "creationTimestamp": {}, "deletionGracePeriodSeconds": {}, "deletionTimestamp": {},
+            "finalizers": {}, "generateName": {}, "generation": {}, "managedFields": {},
+            "ownerReferences": {}, "resourceVersion": {}, "selfLink": {}, "uid": {},
+        },
+    })
 }
 
 struct Judge<'p> {
@@ -304,7 +341,7 @@ mod tests {
             shape: Shape::Map(Vec::new()),
         };
         let (mut rules, mut unknown) = (0, Vec::new());
-        for Schema(schema) in Kinds::ours().0.values() {
+        for Schema(schema) in Kinds::ours().by_name.values() {
             visit(schema, &mut |schema| {
                 for rule in schema["x-kubernetes-validations"]
                     .as_array()
