@@ -1,0 +1,119 @@
+//! Puts the pod template of an earlier revision back, if the workload still has the judged one.
+
+use kubemend_api::annotations;
+use kubemend_engine::episode::Request as Wanted;
+use kubemend_engine::facts::{Name, template};
+use kubemend_engine::{Episode, Source};
+use kubemend_status::Failure;
+use kubemend_status::call::{self, Request};
+use serde_json::{Value, json};
+
+use super::{Answer, Hand, Sight, change, source, version};
+
+/// The named revision's template, hash `from` → hash `to`.
+pub(super) async fn run(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
+    let target = episode.target();
+    let source = source(&target);
+    let path = call::path(source, &target.as_name());
+    let to = wanted.to.as_deref().unwrap_or_default();
+    change(hand, source, async || {
+        let Some(template) = revision(hand, episode, wanted).await? else {
+            return Ok(Sight::Changed("RevisionGone"));
+        };
+        let json = match hand.send(Request::get(&path)).await {
+            Err(Failure::NotFound(_)) => return Ok(Sight::Changed("Gone")),
+            answer => answer?,
+        };
+        let seen = parse(&json)?;
+        let hash = template::hash(&seen["spec"]["template"]);
+        let meta = &seen["metadata"];
+        Ok(if meta["uid"] != episode.spec.target.uid || !meta["deletionTimestamp"].is_null() {
+            Sight::Changed("Gone")
+        } else if hash == to {
+            Sight::There(version(source, &json))
+        } else if seen["spec"]["paused"] == true {
+            Sight::Changed("Paused")
+        } else if Some(hash.as_str()) == wanted.from.as_deref() {
+            Sight::Judged(Request::json_patch(&path, &patch(meta, &template, &episode.id.name)))
+        } else {
+            Sight::Changed("Changed")
+        })
+    })
+    .await
+}
+
+/// The template of the revision to return to; `None` where it is no longer what was judged.
+async fn revision(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Result<Option<Value>, Failure> {
+    let name = Name::new(&episode.id.namespace, &wanted.name);
+    let json = match hand.send(Request::get(call::path(Source::ReplicaSets, &name))).await {
+        Err(Failure::NotFound(_)) => return Ok(None),
+        answer => answer?,
+    };
+    let mut seen = parse(&json)?;
+    let template = seen["spec"]["template"].take();
+    let same = seen["metadata"]["uid"] == *wanted.uid
+        && Some(template::hash(&template).as_str()) == wanted.to.as_deref();
+    Ok(same.then(|| as_released(template)))
+}
+
+/// The template as it was released: what the ReplicaSet controller and restarts added is left out.
+fn as_released(mut template: Value) -> Value {
+    if let Some(metadata) = template["metadata"].as_object_mut() {
+        metadata.remove("creationTimestamp");
+        if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.remove("pod-template-hash");
+        }
+        if let Some(marks) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            marks.retain(|key, _| !key.ends_with("/restartedAt"));
+        }
+        metadata.retain(|_, map| map.as_object().is_none_or(|map| !map.is_empty()));
+    }
+    template
+}
+
+fn patch(meta: &Value, template: &Value, record: &str) -> Value {
+    let test = |path: &str, value: &Value| json!({"op": "test", "path": path, "value": value});
+    let healed = if meta["annotations"].is_object() {
+        let path = format!("/metadata/annotations/{}", annotations::HEALED_BY.replace('/', "~1"));
+        json!({"op": "add", "path": path, "value": record})
+    } else {
+        let all = json!({annotations::HEALED_BY: record});
+        json!({"op": "add", "path": "/metadata/annotations", "value": all})
+    };
+    json!([
+        test("/metadata/uid", &meta["uid"]),
+        test("/metadata/resourceVersion", &meta["resourceVersion"]),
+        {"op": "replace", "path": "/spec/template", "value": template},
+        healed,
+    ])
+}
+
+fn parse(json: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(json).map_err(|error| Failure::Garbage(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_returns_as_it_was_released() {
+        let template = json!({
+            "metadata": {"creationTimestamp": null, "labels": {"app": "web", "pod-template-hash": "x"},
+                "annotations": {"kubectl.kubernetes.io/restartedAt": "now"}},
+            "spec": {"containers": []},
+        });
+        let before = template::hash(&template);
+        let released = as_released(template);
+        assert_eq!(released, json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}));
+        assert_eq!(template::hash(&released), before);
+    }
+
+    #[test]
+    fn the_mark_fits_objects_with_and_without_annotations() {
+        let bare = patch(&json!({"uid": "u", "resourceVersion": "1"}), &json!({}), "web-1");
+        assert_eq!(bare[3]["path"], "/metadata/annotations");
+        let marked = patch(&json!({"annotations": {"a": "b"}}), &json!({}), "web-1");
+        assert_eq!(marked[3]["path"], "/metadata/annotations/kubemend.io~1healed-by");
+    }
+}

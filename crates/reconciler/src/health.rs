@@ -1,0 +1,124 @@
+//! How the operator itself is: what `/healthz` and `/readyz` say.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kubemend_engine::Source;
+use tokio::time::Instant;
+
+/// A watch that is silent for longer than this no longer counts as watching: two restarts of its
+/// fifteen seconds and their backoff were missed.
+const STALE: Duration = Duration::from_secs(60);
+
+/// The round's heart beats every five seconds at least; twelve missed beats are no coincidence.
+const DEAD: Duration = Duration::from_secs(60);
+
+/// Shared by the watches, the round and the admin server; clones see the same state.
+#[derive(Clone, Debug)]
+pub struct Health {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    beat: Instant,
+    leads: bool,
+    sources: BTreeMap<Source, View>,
+}
+
+/// How the view of one collection is.
+#[derive(Clone, Debug, Default)]
+struct View {
+    synced: bool,
+    fresh: Option<Instant>,
+    trouble: Option<&'static str>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        let sources = Source::ALL.map(|source| (source, View::default()));
+        let state = State {
+            beat: Instant::now(),
+            leads: false,
+            sources: sources.into(),
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+}
+
+impl Health {
+    /// The round is going on.
+    pub fn alive(&self) -> Result<(), String> {
+        let silent = self.state().beat.elapsed();
+        if silent < DEAD {
+            Ok(())
+        } else {
+            Err(format!("no round for {} s", silent.as_secs()))
+        }
+    }
+
+    /// Every collection was listed and is being watched.
+    pub fn ready(&self) -> Result<(), String> {
+        let mut why = String::new();
+        for (source, view) in &self.state().sources {
+            let fresh = view.fresh.is_some_and(|at| at.elapsed() < STALE);
+            let what = match (view.synced, fresh) {
+                (true, true) => continue,
+                (true, false) => "stale",
+                (false, _) => "not listed yet",
+            };
+            // Writing into a String cannot fail.
+            let _ = writeln!(why, "{}: {what} {}", source.plural(), view.trouble.unwrap_or(""));
+        }
+        if why.is_empty() { Ok(()) } else { Err(why) }
+    }
+
+    /// Does this process hold the lease and act?
+    pub fn leads(&self) -> bool {
+        self.state().leads
+    }
+
+    /// The age of each view that was ever complete.
+    pub fn ages(&self) -> Vec<(Source, Duration)> {
+        let state = self.state();
+        let ages = state.sources.iter();
+        ages.filter_map(|(source, view)| Some((*source, view.fresh?.elapsed())))
+            .collect()
+    }
+
+    pub(crate) fn beat(&self) {
+        self.state().beat = Instant::now();
+    }
+
+    pub(crate) fn lead(&self, leads: bool) {
+        self.state().leads = leads;
+    }
+
+    pub(crate) fn synced(&self, source: Source) {
+        let mut state = self.state();
+        let view = state.sources.entry(source).or_default();
+        (view.synced, view.fresh, view.trouble) = (true, Some(Instant::now()), None);
+    }
+
+    pub(crate) fn fresh(&self, source: Source) {
+        let mut state = self.state();
+        let view = state.sources.entry(source).or_default();
+        (view.fresh, view.trouble) = (Some(Instant::now()), None);
+    }
+
+    /// Notes what is wrong with a watch; true where it was something else before.
+    pub(crate) fn trouble(&self, source: Source, label: &'static str) -> bool {
+        let mut state = self.state();
+        let view = state.sources.entry(source).or_default();
+        view.trouble.replace(label) != Some(label)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock can leave the state half written.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

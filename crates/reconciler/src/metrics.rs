@@ -1,0 +1,256 @@
+//! What `/metrics` shows: the four of the system that Kubemend replaces, and its own.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kubemend_api::limits::ActionName;
+use kubemend_engine::Source;
+use kubemend_engine::plan::Held;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::health::Health;
+
+/// Series by pod name; pods come and go, so the oldest series goes when a new one comes. A
+/// thousand are one scrape of about 100 kB.
+const POD_SERIES_MAX: usize = 1_000;
+
+/// Every metric; clones count into the same ones.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    failures: Family<Pod, Counter>,
+    failing: Arc<Mutex<VecDeque<Pod>>>,
+    actions: Family<Action, Counter>,
+    recovery: Family<ActionType, Histogram, fn() -> Histogram>,
+    detection: Histogram,
+    rounds: Counter,
+    round: Histogram,
+    holds: Family<Reason, Gauge>,
+    open: Family<InPhase, Gauge>,
+    freshness: Family<Of, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    watch_failures: Family<Trouble, Counter>,
+    unreadable: Family<Of, Gauge>,
+    pub(crate) requests: Family<Asked, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pod {
+    namespace: String,
+    pod_name: String,
+    failure_type: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Action {
+    action_type: &'static str,
+    success: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActionType {
+    action_type: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InPhase {
+    phase: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    source: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Trouble {
+    source: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Asked {
+    pub(crate) verb: &'static str,
+    pub(crate) resource: String,
+    pub(crate) code: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Arc::new(Registry::default()),
+            failures: Family::default(),
+            failing: Arc::default(),
+            actions: Family::default(),
+            recovery: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            detection: Histogram::new(SECONDS),
+            rounds: Counter::default(),
+            round: Histogram::new([0.000_1, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0]),
+            holds: Family::default(),
+            open: Family::default(),
+            freshness: Family::default(),
+            watch_failures: Family::default(),
+            unreadable: Family::default(),
+            requests: Family::default(),
+        };
+        metrics.registry = Arc::new(metrics.register());
+        metrics
+    }
+}
+
+/// From a kubelet's restart to an operator's patience.
+const SECONDS: [f64; 14] =
+    [0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1_800.0];
+
+impl Metrics {
+    fn register(&self) -> Registry {
+        let mut all = Registry::default();
+        // Counters get their `_total` from the library.
+        all.register("self_healing_pod_failures", "Failing pods, once per pod and episode", self.failures.clone());
+        all.register("self_healing_recovery_actions", "Attempts at their outcome; success is Recovered", self.actions.clone());
+        all.register("self_healing_recovery_duration_seconds", "From the curing attempt's intent to healthy", self.recovery.clone());
+        all.register("self_healing_failure_detection_duration_seconds", "From failure to detection, once per episode", self.detection.clone());
+        all.register("kubemend_rounds", "Decisions over the whole world", self.rounds.clone());
+        all.register("kubemend_round_duration_seconds", "Time that one round took", self.round.clone());
+        all.register("kubemend_holds", "Targets that are held now, by reason", self.holds.clone());
+        all.register("kubemend_open_episodes", "Episodes that have not ended, by phase", self.open.clone());
+        all.register("kubemend_watch_freshness_seconds", "Age of the view of a collection", self.freshness.clone());
+        all.register("kubemend_watch_failures", "Interrupted watches, by reason", self.watch_failures.clone());
+        all.register("kubemend_unreadable_objects", "Objects that cannot be read now", self.unreadable.clone());
+        all.register("kubemend_api_requests", "Requests to the API server", self.requests.clone());
+        all
+    }
+
+    /// Everything in OpenMetrics text.
+    pub fn render(&self, health: &Health) -> Result<String, fmt::Error> {
+        for (source, age) in health.ages() {
+            let of = Of { source: source.plural() };
+            self.freshness.get_or_create(&of).set(age.as_secs_f64());
+        }
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+
+    /// A pod is failing; told once per pod and episode.
+    pub(crate) fn pod_failed(&self, namespace: &str, pod: &str, failure_type: &str) {
+        let labels = Pod {
+            namespace: namespace.to_owned(),
+            pod_name: pod.to_owned(),
+            failure_type: failure_type.to_owned(),
+        };
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !failing.contains(&labels) {
+            if failing.len() >= POD_SERIES_MAX
+                && let Some(oldest) = failing.pop_front()
+            {
+                self.failures.remove(&oldest);
+            }
+            failing.push_back(labels.clone());
+        }
+        self.failures.get_or_create(&labels).inc();
+    }
+
+    /// An attempt has its outcome.
+    pub(crate) fn attempt_judged(&self, action: ActionName, recovered: bool) {
+        let success = if recovered { "true" } else { "false" };
+        let labels = Action { action_type: action_type(action), success };
+        self.actions.get_or_create(&labels).inc();
+    }
+
+    /// An attempt cured.
+    pub(crate) fn recovered(&self, action: ActionName, seconds: f64) {
+        let labels = ActionType { action_type: action_type(action) };
+        self.recovery.get_or_create(&labels).observe(seconds);
+    }
+
+    /// A failure was detected.
+    pub(crate) fn detected(&self, seconds: f64) {
+        self.detection.observe(seconds);
+    }
+
+    pub(crate) fn round(&self, took: Duration) {
+        self.rounds.inc();
+        self.round.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn holds(&self, holds: &[Held]) {
+        self.holds.clear();
+        for held in holds {
+            let labels = Reason { reason: held.hold.reason() };
+            self.holds.get_or_create(&labels).inc();
+        }
+    }
+
+    pub(crate) fn open(&self, phases: impl Iterator<Item = &'static str>) {
+        self.open.clear();
+        for phase in phases {
+            self.open.get_or_create(&InPhase { phase }).inc();
+        }
+    }
+
+    pub(crate) fn watch_failed(&self, source: Source, reason: &'static str) {
+        let labels = Trouble { source: source.plural(), reason };
+        self.watch_failures.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn unreadable(&self, source: Source, count: usize) {
+        let of = Of { source: source.plural() };
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.unreadable.get_or_create(&of).set(count);
+    }
+}
+
+/// The label values of the replaced system.
+fn action_type(action: ActionName) -> &'static str {
+    match action {
+        ActionName::RestartPod => "restart_pod",
+        ActionName::Scale => "scale_deployment",
+        ActionName::Rollback => "rollback_deployment",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_replaced_system_and_pods_are_bounded() {
+        let metrics = Metrics::default();
+        for number in 0..=POD_SERIES_MAX {
+            metrics.pod_failed("shop", &format!("web-{number}"), "crash_loop");
+        }
+        metrics.attempt_judged(ActionName::Scale, true);
+        metrics.recovered(ActionName::RestartPod, 14.0);
+        metrics.detected(43.0);
+        let text = metrics.failures_text();
+        assert!(!text.contains("\"web-0\""));
+        for line in [
+            "self_healing_pod_failures_total{namespace=\"shop\",pod_name=\"web-1000\",failure_type=\"crash_loop\"} 1",
+            "self_healing_recovery_actions_total{action_type=\"scale_deployment\",success=\"true\"} 1",
+            "self_healing_recovery_duration_seconds_sum{action_type=\"restart_pod\"} 14.0",
+            "self_healing_failure_detection_duration_seconds_sum 43.0",
+        ] {
+            assert!(text.contains(line), "{line}\n{}", &text[..2_000]);
+        }
+    }
+
+    impl Metrics {
+        fn failures_text(&self) -> String {
+            let mut out = String::new();
+            text::encode(&mut out, &self.registry).unwrap();
+            out
+        }
+    }
+}
