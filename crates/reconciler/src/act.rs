@@ -198,18 +198,19 @@ enum Sight {
     Changed(&'static str),
 }
 
+/// Reads what a conditional change was judged on.
+trait Look {
+    fn look(&self, hand: &Hand<'_>) -> impl Future<Output = Result<Sight, Failure>> + Send;
+}
+
 /// Changes an object under the version just read. A conflict is no change: read again, and only
 /// where the judged state stands, send again. An answer that told nothing is settled the same way.
-async fn change(
-    hand: &Hand<'_>,
-    source: Source,
-    look: impl AsyncFn() -> Result<Sight, Failure>,
-) -> Answer {
+async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
     let mut unsure = None;
     let mut refused = Failure::Timeout;
     for sent in 0..=TRIES {
         let settled = |answer: Answer| unsure.map_or(answer, Answer::unknown);
-        let request = match look().await {
+        let request = match judged.look(hand).await {
             Ok(Sight::Judged(request)) => request,
             Ok(Sight::There(awaits)) if unsure.is_some() => return Answer::applied(awaits),
             Ok(Sight::There(_)) => return Answer::not_applied("Changed"),

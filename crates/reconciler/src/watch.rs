@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, header};
+use http::{HeaderValue, header};
 use kube::Client;
-use kube::client::Body;
 use kube::core::Status;
 use kubemend_engine::change::{self, Change};
 use kubemend_engine::facts::Name;
@@ -162,7 +161,8 @@ impl Watch {
             Ok(Err(failure)) => return End::Failed(failure),
             Err(_) => return End::Failed(Failure::Timeout),
         };
-        if let Err(end) = self.skew(&answer).await {
+        let date = answer.headers().get(header::DATE).cloned();
+        if let Err(end) = self.skew(date).await {
             return end;
         }
         let mut frames = Frames::new(answer.into_body());
@@ -261,12 +261,12 @@ impl Watch {
     }
 
     /// Compares clocks with the API server; one source is enough for all.
-    async fn skew(&mut self, answer: &Response<Body>) -> Result<(), End> {
+    async fn skew(&mut self, date: Option<HeaderValue>) -> Result<(), End> {
         if self.source != Source::Config {
             return Ok(());
         }
-        let date = answer.headers().get(header::DATE).and_then(|value| value.to_str().ok());
-        let Some(date) = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok()) else {
+        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date.to_str().ok()?).ok());
+        let Some(date) = date else {
             return Ok(());
         };
         // The header is cut to the second; half of one is what it lacks on average.

@@ -8,38 +8,49 @@ use kubemend_status::Failure;
 use kubemend_status::call::{self, Request};
 use serde_json::{Value, json};
 
-use super::{Answer, Hand, Sight, change, source, version};
+use super::{Answer, Hand, Look, Sight, change, source, version};
+
+/// What is judged: the named revision, and the hash and UID of the workload before.
+struct Template<'a> {
+    episode: &'a Episode,
+    wanted: &'a Wanted,
+    source: Source,
+    path: String,
+}
 
 /// The named revision's template, hash `from` → hash `to`.
 pub(super) async fn run(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
     let target = episode.target();
     let source = source(&target);
     let path = call::path(source, &target.as_name());
-    let to = wanted.to.as_deref().unwrap_or_default();
-    change(hand, source, async || {
-        let Some(template) = revision(hand, episode, wanted).await? else {
+    change(hand, source, Template { episode, wanted, source, path }).await
+}
+
+impl Look for Template<'_> {
+    async fn look(&self, hand: &Hand<'_>) -> Result<Sight, Failure> {
+        let Some(template) = revision(hand, self.episode, self.wanted).await? else {
             return Ok(Sight::Changed("RevisionGone"));
         };
-        let json = match hand.send(Request::get(&path)).await {
+        let json = match hand.send(Request::get(&self.path)).await {
             Err(Failure::NotFound(_)) => return Ok(Sight::Changed("Gone")),
             answer => answer?,
         };
         let seen = parse(&json)?;
         let hash = template::hash(&seen["spec"]["template"]);
         let meta = &seen["metadata"];
-        Ok(if meta["uid"] != episode.spec.target.uid || !meta["deletionTimestamp"].is_null() {
+        Ok(if meta["uid"] != self.episode.spec.target.uid || !meta["deletionTimestamp"].is_null() {
             Sight::Changed("Gone")
-        } else if hash == to {
-            Sight::There(version(source, &json))
+        } else if Some(hash.as_str()) == self.wanted.to.as_deref() {
+            Sight::There(version(self.source, &json))
         } else if seen["spec"]["paused"] == true {
             Sight::Changed("Paused")
-        } else if Some(hash.as_str()) == wanted.from.as_deref() {
-            Sight::Judged(Request::json_patch(&path, &patch(meta, &template, &episode.id.name)))
+        } else if Some(hash.as_str()) == self.wanted.from.as_deref() {
+            let patch = patch(meta, &template, &self.episode.id.name);
+            Sight::Judged(Request::json_patch(&self.path, &patch))
         } else {
             Sight::Changed("Changed")
         })
-    })
-    .await
+    }
 }
 
 /// The template of the revision to return to; `None` where it is no longer what was judged.
