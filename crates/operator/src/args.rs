@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use kubemend_engine::Settings;
 
 /// Heals Kubernetes workloads by declared policy.
 #[derive(Parser, Debug)]
@@ -42,6 +43,8 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Say whether a target is healed, and if not, why not
+    Why(Why),
     /// Stop all healing in the cluster until `resume`
     Pause {
         /// Who or what asked for it, shown wherever something is held by it, for example INC-4711
@@ -57,30 +60,64 @@ pub enum Command {
 /// Options of the operator.
 #[derive(Args, Debug, Clone)]
 pub struct Run {
+    /// What the operator is, here and in `why`.
+    #[command(flatten)]
+    pub operator: Operator,
     /// Where /healthz, /readyz and /metrics are served
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub admin_address: SocketAddr,
-    /// The namespace of the Lease; nothing in it is ever healed
-    #[arg(long, env = "POD_NAMESPACE", default_value = crate::lease::NAMESPACE)]
-    pub namespace: String,
     /// What this process is called in the Lease; its process id and start time are added
     #[arg(long, env = "POD_NAME")]
     pub identity: Option<String>,
-    /// The Lease that the acting process holds
-    #[arg(long, value_name = "NAME", default_value = crate::lease::NAME)]
-    pub lease_name: String,
     /// Seconds until another process may take over from one that went silent
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = lease_duration)]
     pub lease_duration: Duration,
+    /// error, warn, info, debug or trace, or a filter such as info,kubemend_engine=debug
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// Options of `why`.
+#[derive(Args, Debug, Clone)]
+pub struct Why {
+    /// What is asked for, for example deployment/checkout or hev/checkout-4f7d1c-3
+    #[arg(value_name = "KIND/NAME")]
+    pub target: String,
+    /// Its namespace; without it the kubeconfig's
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// What the operator is.
+    #[command(flatten)]
+    pub operator: Operator,
+}
+
+/// What the operator was told when it was started.
+#[derive(Args, Debug, Clone)]
+pub struct Operator {
+    /// The namespace of the Lease; nothing in it is ever healed
+    #[arg(id = "operator-namespace", long = "operator-namespace", value_name = "NAME", env = "POD_NAMESPACE", default_value = crate::lease::NAMESPACE)]
+    pub namespace: String,
+    /// The Lease that the acting process holds
+    #[arg(long, value_name = "NAME", default_value = crate::lease::NAME)]
+    pub lease_name: String,
     /// Restarts that make a crash loop, where a policy does not say
     #[arg(long, env = "POD_FAILURE_THRESHOLD", hide_env_values = true, value_name = "RESTARTS", default_value = "3", value_parser = failure_threshold)]
     pub pod_failure_threshold: u32,
     /// Seconds that a recovery may take, where a strategy does not say (verify.timeout)
     #[arg(long, env = "POD_RESTART_TIMEOUT", hide_env_values = true, value_name = "SECONDS", default_value = "300", value_parser = restart_timeout)]
     pub pod_restart_timeout: Duration,
-    /// error, warn, info, debug or trace, or a filter such as info,kubemend_engine=debug
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub log_level: String,
+}
+
+impl Operator {
+    /// What the engine has to know of it.
+    pub fn settings(&self) -> Settings {
+        let timeout = self.pod_restart_timeout.as_millis();
+        Settings {
+            crash_loop_restarts: self.pod_failure_threshold,
+            verify_timeout: i64::try_from(timeout).unwrap_or(i64::MAX),
+            own_namespace: self.namespace.as_str().into(),
+        }
+    }
 }
 
 /// Variables of the system that Kubemend replaces which have no effect yet: whoever sets one is told.
@@ -158,8 +195,8 @@ mod tests {
         let Command::Run(run) = cli.command else {
             panic!("not run")
         };
-        assert_eq!(run.pod_failure_threshold, 3);
-        assert_eq!(run.pod_restart_timeout, Duration::from_mins(5));
+        assert_eq!(run.operator.pod_failure_threshold, 3);
+        assert_eq!(run.operator.pod_restart_timeout, Duration::from_mins(5));
         assert_eq!(run.lease_duration, Duration::from_secs(15));
         assert_eq!(run.admin_address.to_string(), "127.0.0.1:8080");
     }

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, PostParams};
+use kubemend_reconciler::Clock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
-
-use crate::clock::Clock;
 
 /// The namespace of the Lease unless the command line says otherwise.
 pub const NAMESPACE: &str = "kubemend-system";
@@ -193,7 +193,8 @@ impl<S: Fn() -> String> Elector<S> {
         let annotations = lease.metadata.annotations.get_or_insert_default();
         annotations.insert(STATE.to_owned(), (self.state)());
         let spec = lease.spec.get_or_insert_default();
-        let now = MicroTime(self.clock.now());
+        let now = Timestamp::from_millisecond(self.clock.now().as_millis());
+        let now = MicroTime(now.unwrap_or(Timestamp::UNIX_EPOCH));
         if spec.holder_identity.as_deref() != Some(holder) {
             spec.acquire_time = Some(now.clone());
             spec.lease_transitions = Some(spec.lease_transitions.unwrap_or(0).saturating_add(1));

@@ -3,12 +3,12 @@
 
 // Several modules are documented by their only public function.
 pub mod args;
-pub mod clock;
 pub mod telemetry;
 pub mod cluster;
 pub mod lease;
 pub mod admin;
 pub mod run;
+pub mod why;
 pub mod pause;
 pub mod check;
 
@@ -39,6 +39,7 @@ pub fn main(cli: Cli) -> Result<ExitCode> {
         }
         Command::Crds => crds(out).map(|()| true),
         Command::Check { files } => check::run(&files, out),
+        Command::Why(options) => runtime(1)?.block_on(why::why(&access, &options, out)),
         Command::Pause { reason } => runtime(1)?
             .block_on(pause::pause(&access, &reason, out))
             .map(|()| true),

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
-use kubemend_operator::clock::Clock;
+use kubemend_engine::Moment;
 use kubemend_operator::lease::{Elector, STATE, Times};
+use kubemend_reconciler::Clock;
 use kubemend_sim::{FaultKind, Matcher, Server, Settings, Verb};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -25,7 +26,7 @@ impl Candidate {
         let (sender, fence) = watch::channel(None);
         let (stop, stopped) = oneshot::channel::<()>();
         let times = Times::of(Duration::from_secs(15));
-        let clock = Clock::starting_at(server.now());
+        let clock = Clock::starting_at(Moment::from_millis(server.now().as_millisecond()));
         let state = || "Ready".to_owned();
         let elector = Elector::new(api, ("kubemend", name), times, clock, state, sender);
         let task = tokio::spawn(elector.run(async {
