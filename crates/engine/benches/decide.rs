@@ -1,0 +1,5 @@
+//! What a round costs.
+
+fn main() {
+    divan::main();
+}

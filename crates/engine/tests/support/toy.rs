@@ -1,0 +1,350 @@
+//! A toy kubelet and a toy workload controller: pods that live and die as a scenario says.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::objects::{self, millis, time};
+
+/// How the app of a revision behaves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct App {
+    /// Every run ends after so long.
+    dies: Option<i64>,
+    exit: i64,
+    /// Ready so long after its start; `None` never.
+    probe: Option<i64>,
+    /// A pod made after this behaviour was set is well.
+    until_replaced: bool,
+}
+
+impl App {
+    /// `ok`, `never ready`, or `dies 5s [exit 0] [probe 10s] [until replaced]`.
+    pub fn parse(text: &str) -> Self {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let after = |word: &str| {
+            let at = words.iter().position(|one| *one == word)?;
+            words.get(at + 1).copied()
+        };
+        Self {
+            dies: after("dies").map(millis),
+            exit: after("exit").map_or(1, |code| code.parse().expect("an exit code")),
+            probe: match after("never") {
+                Some(_) => None,
+                None => Some(after("probe").map_or(0, millis)),
+            },
+            until_replaced: text.contains("until replaced"),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Starting(i64),
+    Running(i64),
+    Waiting(i64),
+}
+
+#[derive(Clone, Debug)]
+struct Pod {
+    name: String,
+    revision: u64,
+    created: i64,
+    app: App,
+    state: State,
+    restarts: i64,
+    ready: bool,
+    ready_changed: i64,
+    last: Option<(i64, i64, i64)>,
+    backoff: i64,
+}
+
+const BACKOFF_CAP: i64 = 300_000;
+
+impl Pod {
+    /// When something happens to it next.
+    fn next(&self) -> Option<i64> {
+        match self.state {
+            State::Starting(at) | State::Waiting(at) => Some(at),
+            State::Running(from) => {
+                let dies = self.app.dies.map(|after| from + after);
+                let ready = self.app.probe.map(|after| from + after).filter(|_| !self.ready);
+                dies.into_iter().chain(ready).min()
+            }
+        }
+    }
+
+    fn step(&mut self, at: i64) {
+        match self.state {
+            State::Starting(_) => self.state = State::Running(at),
+            State::Waiting(_) => {
+                self.restarts += 1;
+                self.state = State::Running(at);
+            }
+            State::Running(from) => {
+                if self.app.dies.is_some_and(|after| at >= from + after) {
+                    self.last = Some((from, at, self.app.exit));
+                    if at - from >= 600_000 {
+                        self.backoff = 0;
+                    }
+                    self.state = State::Waiting(at + self.backoff.max(1000));
+                    self.backoff = (self.backoff * 2).clamp(10_000, BACKOFF_CAP);
+                    self.set_ready(false, at);
+                } else {
+                    self.set_ready(true, at);
+                }
+            }
+        }
+    }
+
+    fn set_ready(&mut self, ready: bool, at: i64) {
+        if self.ready != ready {
+            self.ready = ready;
+            self.ready_changed = at;
+        }
+    }
+
+    fn status(&self) -> Value {
+        let end = self.last.map(|(from, to, exit)| {
+            json!({ "exitCode": exit, "reason": if exit == 0 { "Completed" } else { "Error" },
+                    "startedAt": time(from), "finishedAt": time(to) })
+        });
+        let state = match self.state {
+            State::Starting(_) => json!({ "waiting": { "reason": "ContainerCreating" } }),
+            State::Running(from) => json!({ "running": { "startedAt": time(from) } }),
+            State::Waiting(_) => json!({ "waiting": { "reason": "CrashLoopBackOff" } }),
+        };
+        let phase = if matches!(self.state, State::Starting(_)) { "Pending" } else { "Running" };
+        let mut container = json!({ "name": "app", "restartCount": self.restarts, "ready": self.ready, "state": state });
+        if let Some(end) = end {
+            container["lastState"] = json!({ "terminated": end });
+        }
+        json!({
+            "phase": phase,
+            "conditions": [{ "type": "Ready", "status": if self.ready { "True" } else { "False" },
+                             "lastTransitionTime": time(self.ready_changed) }],
+            "containerStatuses": [container],
+        })
+    }
+}
+
+/// One workload with its pods.
+#[derive(Clone, Debug)]
+pub struct Toy {
+    pub name: String,
+    pub namespace: String,
+    pub kind: String,
+    pub uid: String,
+    pub replicas: usize,
+    pub revision: u64,
+    /// Grows with every change of the template.
+    pub releases: BTreeMap<u64, (u64, i64)>,
+    pub apps: BTreeMap<u64, App>,
+    /// False where a scenario writes the pods itself.
+    pub alive: bool,
+    pub labels: Value,
+    pub annotations: Value,
+    pub raw: Value,
+    pub proven: BTreeMap<u64, i64>,
+    pods: Vec<Pod>,
+    serial: usize,
+    /// When the behaviour changed last.
+    since: i64,
+}
+
+impl Toy {
+    pub fn new(namespace: &str, name: &str, kind: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            kind: kind.to_owned(),
+            uid: format!("{name}-uid"),
+            replicas: 2,
+            revision: 1,
+            releases: [(1, (1, millis("-30d")))].into(),
+            apps: BTreeMap::new(),
+            alive: true,
+            labels: json!({ "app": name }),
+            annotations: json!({}),
+            raw: json!({}),
+            proven: [(1, 86_400)].into(),
+            pods: Vec::new(),
+            serial: 0,
+            since: 0,
+        }
+    }
+
+    /// The template changes, by a release or a rollback.
+    pub fn release(&mut self, revision: u64, now: i64) {
+        let newest = self.releases.values().map(|(number, _)| *number).max().unwrap_or(0);
+        let created = self.releases.get(&revision).map_or(now, |(_, created)| *created);
+        self.releases.insert(revision, (newest + 1, created));
+        self.revision = revision;
+    }
+
+    /// From now on the app behaves so, in the pods that are there too.
+    pub fn behave(&mut self, revision: u64, app: &App, now: i64) {
+        self.since = now;
+        self.apps.insert(revision, app.clone());
+        for pod in self.pods.iter_mut().filter(|pod| pod.revision == revision) {
+            pod.app = app.clone();
+        }
+    }
+
+    /// A pod is gone; true where it was one of these.
+    pub fn kill(&mut self, name: &str) -> bool {
+        let before = self.pods.len();
+        self.pods.retain(|pod| pod.name != name);
+        before != self.pods.len()
+    }
+
+    pub fn clear(&mut self) {
+        self.pods.clear();
+    }
+
+    pub fn next(&self) -> Option<i64> {
+        self.pods.iter().filter_map(Pod::next).min()
+    }
+
+    /// Lets everything happen that is due, and the controller answer.
+    pub fn advance(&mut self, now: i64) {
+        loop {
+            self.live(now);
+            if !self.alive || !self.control(now) {
+                return;
+            }
+        }
+    }
+
+    fn live(&mut self, now: i64) {
+        let since = self.since;
+        let due = |pod: &&mut Pod| pod.next().is_some_and(|at| at <= now);
+        while let Some(pod) = self.pods.iter_mut().filter(due).min_by_key(|pod| pod.next()) {
+            // A behaviour that was set late ends a long run then, not in the past.
+            let at = pod.next().unwrap_or(now).max(since);
+            pod.step(at);
+        }
+    }
+
+    /// One action of the controller: surge by one, and an old pod goes when a new one is ready.
+    fn control(&mut self, now: i64) -> bool {
+        let (own, old): (Vec<&Pod>, Vec<&Pod>) = self.pods.iter().partition(|pod| pod.revision == self.revision);
+        let surge = usize::from(!old.is_empty());
+        if own.len() < self.replicas && self.pods.len() < self.replicas + surge {
+            self.create(now);
+            return true;
+        }
+        let ready = self.pods.iter().filter(|pod| pod.ready).count();
+        let spare = old.iter().find(|pod| !pod.ready || ready > self.replicas);
+        let victim = spare.copied().or_else(|| own.last().copied().filter(|_| own.len() > self.replicas));
+        let Some(victim) = victim.map(|pod| pod.name.clone()) else {
+            return false;
+        };
+        self.kill(&victim)
+    }
+
+    fn create(&mut self, now: i64) {
+        self.serial += 1;
+        let mut app = self.apps.get(&self.revision).cloned().unwrap_or_else(|| App::parse("ok"));
+        let first = self.serial <= self.replicas && now == 0;
+        if app.until_replaced && !first {
+            app = App::parse("ok");
+        }
+        // The pods of second zero have been there for a day.
+        let created = if first { millis("-1d") } else { now };
+        let state = if first { State::Running(created) } else { State::Starting(now + 1000) };
+        self.pods.push(Pod {
+            name: format!("{}-{}", self.name, self.serial),
+            revision: self.revision,
+            created,
+            app,
+            state,
+            restarts: 0,
+            ready: first,
+            ready_changed: created,
+            last: None,
+            backoff: 0,
+        });
+    }
+
+    /// Its pods as objects.
+    pub fn pods(&self) -> Vec<Value> {
+        let object = |pod: &Pod| {
+            let mut value = self.pod(&pod.name, pod.revision, pod.created);
+            value["status"] = pod.status();
+            value
+        };
+        self.pods.iter().map(object).collect()
+    }
+
+    /// A pod of this workload, without status.
+    pub fn pod(&self, name: &str, revision: u64, created: i64) -> Value {
+        let (kind, owner, uid) = if self.kind == "Deployment" {
+            ("ReplicaSet", format!("{}-r{revision}", self.name), format!("{}-r{revision}", self.uid))
+        } else {
+            (self.kind.as_str(), self.name.clone(), self.uid.clone())
+        };
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {
+                "name": name, "namespace": self.namespace, "uid": format!("{name}-uid"),
+                "creationTimestamp": time(created), "labels": { "app": self.name },
+                "ownerReferences": [{ "kind": kind, "name": owner, "uid": uid, "controller": true }],
+            },
+            "spec": { "containers": [{ "name": "app" }] },
+        })
+    }
+
+    /// The workload and its revisions, given its pods as the API server has them.
+    pub fn objects(&self, pods: &[Value]) -> Vec<Value> {
+        let owner = |revision: u64| format!("{}-r{revision}", self.uid);
+        let owned = |pod: &&Value, uid: &str| pod["metadata"]["ownerReferences"][0]["uid"] == uid;
+        let is_ready = |pod: &&Value| {
+            let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+            conditions.clone().any(|one| one["type"] == "Ready" && one["status"] == "True")
+        };
+        let of_revision = |revision: u64| pods.iter().filter(move |pod| owned(pod, &owner(revision)));
+        let deployment = self.kind == "Deployment";
+        let mut objects = Vec::new();
+        let mine: Vec<&Value> = if deployment {
+            self.releases.keys().flat_map(|revision| of_revision(*revision)).collect()
+        } else {
+            pods.iter().filter(|pod| owned(pod, &self.uid)).collect()
+        };
+        let updated = if deployment { of_revision(self.revision).count() } else { mine.len() };
+        let ready = mine.iter().filter(|pod| is_ready(pod)).count();
+        for (revision, (number, created)) in self.releases.iter().filter(|_| deployment) {
+            let mut annotations = json!({ "deployment.kubernetes.io/revision": number.to_string() });
+            if let Some(seconds) = self.proven.get(revision) {
+                let mark = format!("{}@{}/{seconds}", objects::hash(&self.name, *revision), time(*created));
+                annotations["kubemend.io/healthy"] = json!(mark);
+            }
+            objects.push(json!({
+                "apiVersion": "apps/v1", "kind": "ReplicaSet",
+                "metadata": {
+                    "name": format!("{}-r{revision}", self.name), "namespace": self.namespace,
+                    "uid": owner(*revision), "creationTimestamp": time(*created), "annotations": annotations,
+                    "ownerReferences": [{ "kind": self.kind, "name": self.name, "uid": self.uid, "controller": true }],
+                },
+                "spec": { "replicas": of_revision(*revision).count(), "template": objects::template(&self.name, *revision) },
+            }));
+        }
+        let status = if self.kind == "DaemonSet" {
+            json!({ "observedGeneration": 1, "desiredNumberScheduled": self.replicas, "updatedNumberScheduled": updated, "numberAvailable": ready })
+        } else {
+            json!({ "observedGeneration": 1, "replicas": mine.len(), "updatedReplicas": updated, "availableReplicas": ready })
+        };
+        let mut workload = json!({
+            "apiVersion": "apps/v1", "kind": self.kind,
+            "metadata": {
+                "name": self.name, "namespace": self.namespace, "uid": self.uid, "generation": 1,
+                "creationTimestamp": time(millis("-30d")), "labels": self.labels, "annotations": self.annotations,
+            },
+            "spec": { "replicas": self.replicas, "template": objects::template(&self.name, self.revision) },
+            "status": status,
+        });
+        objects::merge(&mut workload, &self.raw);
+        objects.push(workload);
+        objects
+    }
+}
