@@ -100,18 +100,20 @@ fn collect(reports: &Reports) -> BTreeMap<Key, Pending> {
     policies.chain(config).collect()
 }
 
-fn due_at(key: &Key, written: &Written) -> Instant {
-    written.get(key).map_or_else(Instant::now, |(at, _)| *at + EVERY)
+/// When the object's turn comes; one that was not written lately has it `now`.
+fn due_at(key: &Key, written: &Written, now: Instant) -> Instant {
+    written.get(key).map_or(now, |(at, _)| *at + EVERY)
 }
 
 fn due(pending: &BTreeMap<Key, Pending>, written: &Written) -> Vec<Key> {
     let now = Instant::now();
-    let due = pending.keys().filter(|key| due_at(key, written) <= now);
+    let due = pending.keys().filter(|key| due_at(key, written, now) <= now);
     due.cloned().collect()
 }
 
 fn next_due(pending: &BTreeMap<Key, Pending>, written: &Written) -> Option<Instant> {
-    pending.keys().map(|key| due_at(key, written)).min()
+    let now = Instant::now();
+    pending.keys().map(|key| due_at(key, written, now)).min()
 }
 
 /// Replaces the whole status, as a merge would keep members that are absent now. The UID keeps a
