@@ -1,6 +1,8 @@
 # Every target at most three lines; what is longer lives in a crate. `make help` lists them.
 SHELL := /bin/bash
 CARGO ?= cargo
+PROFILE ?= dist
+IMAGE ?= ghcr.io/kubemend/kubemend:0.1.0 # as in manifests/deployment.yaml
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +25,10 @@ unit: ## Unit, property, scenario and simulation tests
 cluster: ## The proofs on a real cluster
 	@$(CARGO) run --quiet -p kubemend-lab -- build
 	$(CARGO) build --quiet -p kubemend-operator && $(CARGO) test -p kubemend-tests
+
+image: ## Write target/image/kubemend.tar, the container image, without a daemon (PROFILE=dev is quicker)
+	$(CARGO) build --quiet -p kubemend-operator --profile $(PROFILE) && mkdir -p target/image
+	@$(CARGO) run --quiet -p kubemend-lab -- pack target/$(PROFILE:dev=debug)/kubemend --tag $(IMAGE) --output target/image/kubemend.tar
 
 test: check unit cluster ## Every test
 

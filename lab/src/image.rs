@@ -62,14 +62,14 @@ fn fill(root: &Path, busybox: &Path) -> Result<()> {
     Ok(())
 }
 
-fn tar(folder: &Path, archive: &Path, members: &[&str]) -> Result<()> {
+pub(crate) fn tar(folder: &Path, archive: &Path, members: &[&str]) -> Result<()> {
     let mut tar = Command::new("tar");
     tar.args(["--owner=0", "--group=0", "--numeric-owner", "-C"])
         .arg(folder);
     run(tar.arg("-cf").arg(archive).args(members)).map(drop)
 }
 
-fn digest(file: &Path) -> Result<String> {
+pub(crate) fn digest(file: &Path) -> Result<String> {
     let line = run(Command::new("sha256sum").arg(file))?;
     let digest = line
         .split_whitespace()
@@ -92,7 +92,7 @@ fn manifest() -> Value {
     json!([entry("busybox.json", BUSYBOX), entry("pause.json", PAUSE)])
 }
 
-fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

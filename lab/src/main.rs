@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
-use kubemend_lab::{Lab, Node, Options, build};
+use kubemend_lab::{Lab, Node, Options, build, pack};
 
 /// A real Kubernetes cluster on this machine, to try and to break.
 ///
@@ -51,6 +51,17 @@ enum Action {
         /// Archives as `docker save` writes them
         #[arg(required = true)]
         files: Vec<PathBuf>,
+    },
+    /// Pack a program and its libraries into a docker-archive
+    Pack {
+        /// The program
+        program: PathBuf,
+        /// The name of the image
+        #[arg(long)]
+        tag: String,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
     },
     /// Break something, or mend it again
     #[command(subcommand)]
@@ -151,6 +162,14 @@ fn act(action: Action) -> Result<()> {
                 lab.load_image(&file)?;
                 println!("loaded {}", file.display());
             }
+        }
+        Action::Pack {
+            program,
+            tag,
+            output,
+        } => {
+            pack(&program, &tag, &output)?;
+            println!("{tag}: {}", output.display());
         }
         Action::Break(Target::Node { name, fault }) => {
             let nodes = running()?.nodes();
