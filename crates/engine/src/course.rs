@@ -89,8 +89,13 @@ fn step_of<'a>(chain: &'a Chain, episode: &Episode) -> Option<&'a Step> {
 }
 
 fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
-    let Some((_, Ok(chain))) = chain(view, policy, episode) else {
-        return missing(round, episode);
+    let chain = match chain(view, policy, episode) {
+        Some((_, Ok(chain))) => chain,
+        Some((_, Err(hold))) => {
+            hold_unless_latched(round, episode, &hold);
+            return true;
+        }
+        None => return missing(round, episode),
     };
     let (Some(attempt), Some(step)) = (episode.last_attempt(), step_of(chain, episode)) else {
         return missing(round, episode);

@@ -6,6 +6,7 @@ use kubemend_api::Mode;
 
 use crate::budget::Ledger;
 use crate::course;
+use crate::episode::{Episode, Phase};
 use crate::facts::TargetKey;
 use crate::gate;
 use crate::history;
@@ -73,7 +74,7 @@ impl<'a> Round<'a> {
         }
         if let Err(hold) = gate::readable(world, key) {
             return match world.open_record(key, false) {
-                Some(episode) => course::hold(self, episode, &hold),
+                Some(episode) => self.unreadable(key, episode, &hold),
                 None => self.hold_symptom(key, hold),
             };
         }
@@ -88,6 +89,24 @@ impl<'a> Round<'a> {
         match world.open_record(key, true) {
             Some(episode) => rehearsal::follow(self, key, episode),
             None => open::dry(self, key),
+        }
+    }
+
+    /// What cannot be read holds its target; an act that is being verified gets its verdict all
+    /// the same: no data is inconclusive.
+    fn unreadable(&mut self, key: &TargetKey, episode: &Episode, hold: &Hold) {
+        let effects = self.plan.effects.len();
+        if matches!(hold, Hold::ObjectUnreadable { .. }) && episode.state.phase == Phase::Verifying
+        {
+            course::follow(self, key, episode);
+        }
+        match hold {
+            _ if self.plan.effects.len() > effects => {}
+            // What cannot be read cannot be written under its version either.
+            Hold::RecordUnreadable { .. } => {
+                self.held(key, Some(episode.spec.policy_ref.clone()), hold.clone());
+            }
+            _ => course::hold(self, episode, hold),
         }
     }
 

@@ -2,26 +2,24 @@
 //! Exhausted share.
 
 use crate::episode::Episode;
-use crate::facts::{Phase, PodFacts};
+use crate::facts::Phase;
 use crate::moment::{Millis, Moment};
 use crate::policy::{DEFAULT_RELAPSE_WINDOW, DEFAULT_STABLE_FOR, Step};
 use crate::view::{PodView, View};
 
 /// Since when one pod has been well; `None` while it is not. Ready alone proves nothing: a
 /// container that runs 40 s between crashes is Ready for most of that time.
-pub fn pod_since(pod: &PodFacts) -> Option<Moment> {
+pub fn pod_since(one: &PodView<'_>) -> Option<Moment> {
+    let pod = one.facts();
     let running = |one: &crate::facts::Container| {
         one.role == crate::facts::Role::Init || (one.running && one.waiting.is_none())
     };
-    if !pod.ready || pod.phase != Phase::Running || !pod.containers.iter().all(running) {
+    if pod.phase != Phase::Running || !pod.containers.iter().all(running) {
         return None;
     }
+    let ready = one.pod.ready_since?;
     let ended = pod.newest_abnormal().and_then(|(_, end)| end.finished);
-    Some(
-        pod.ready_changed
-            .unwrap_or(pod.created)
-            .max(ended.unwrap_or(pod.created)),
-    )
+    Some(ready.max(ended.unwrap_or(ready)))
 }
 
 /// Since when the whole target has been well: the rollout is complete, every desired replica is
@@ -36,7 +34,7 @@ pub fn since(view: &View<'_>) -> Option<Moment> {
     }
     let mut since = view.workload.created;
     for one in &view.pods {
-        since = since.max(pod_since(one.facts())?);
+        since = since.max(pod_since(one)?);
     }
     Some(since.min(view.now))
 }

@@ -58,7 +58,11 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
     let Some(view) = View::of(world, key, now) else {
         return false;
     };
-    if view.workload.deleting || view.workload.desired == 0 {
+    let leaving = world
+        .namespaces
+        .get(&key.namespace)
+        .is_some_and(|one| one.deleting);
+    if view.workload.deleting || view.workload.desired == 0 || leaving {
         return false;
     }
     let Answer::Rule(rule, symptom) = claim::rule(policy, &view, None) else {
@@ -146,7 +150,8 @@ fn thresholds(world: &World, rule: &Rule) -> BTreeMap<String, String> {
 }
 
 /// The chain's memory: attempts spent in the newest acting record of the same target and template,
-/// until its end plus the relapse window. A retry clears it, and so does the end of Exhausted.
+/// until its end plus the relapse window. A retry clears it, and so does the end of the latch of
+/// Exhausted; until then it lasts.
 pub(crate) fn memory(
     world: &World,
     episode: &Episode,
@@ -160,9 +165,13 @@ pub(crate) fn memory(
     let Some(newest) = newest else {
         return Vec::new();
     };
-    let cleared = newest.state.reason.as_deref() == Some("Retried");
-    if cleared || newest.state.phase == Phase::Exhausted {
-        return Vec::new();
+    let exhausted = newest.state.phase == Phase::Exhausted;
+    match newest.state.reason.as_deref() {
+        Some("Retried") => return Vec::new(),
+        Some("SymptomGone" | "RevisionChanged") if exhausted => return Vec::new(),
+        // Neither a new UID nor another mode or policy opens the latch.
+        _ if exhausted => return newest.state.spent.clone(),
+        _ => {}
     }
     let step = newest
         .last_attempt()

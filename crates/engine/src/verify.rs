@@ -40,8 +40,12 @@ pub fn judge(view: &View<'_>, episode: &Episode, attempt: &Attempt, step: &Step)
     }
     let stretch = health::stretch(view, Some(episode), Some(step));
     let unreadable = view.world.unreadable_of(view.workload);
-    if view.now > deadline && !unreadable.is_empty() {
-        return Verdict::Inconclusive(format!("{} cannot be read", unreadable.join(", ")));
+    if !unreadable.is_empty() {
+        return if view.now > deadline {
+            Verdict::Inconclusive(format!("{} cannot be read", unreadable.join(", ")))
+        } else {
+            Verdict::Wait(deadline.plus(1))
+        };
     }
     let late = || Verdict::NotRecovered(late_message(view, step));
     let Some(judged_since) = all_well(&judged) else {
@@ -132,7 +136,7 @@ fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
 
 /// Since when all of these pods are well; `None` while one is not, or while there are none.
 fn all_well(pods: &[PodView<'_>]) -> Option<Moment> {
-    let since = pods.iter().map(|one| health::pod_since(one.facts()));
+    let since = pods.iter().map(|one| health::pod_since(one));
     since.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 

@@ -90,6 +90,9 @@ pub struct Pod {
     pub facts: PodFacts,
     /// The end of the first run of the present streak of short runs.
     pub failing_since: Option<Moment>,
+    /// When it was first seen Ready without a break; object times have whole seconds only, so they
+    /// merely backfill what was Ready before this process looked.
+    pub ready_since: Option<Moment>,
 }
 
 /// A workload and when its present template became current.

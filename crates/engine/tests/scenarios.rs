@@ -19,12 +19,19 @@ const AT_LEAST: usize = 60;
 
 fn main() -> ExitCode {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let only = std::env::args().skip(1).find(|one| !one.starts_with('-')).unwrap_or_default();
+    let only = std::env::args()
+        .skip(1)
+        .find(|one| !one.starts_with('-'))
+        .unwrap_or_default();
     let update = std::env::var_os("UPDATE").is_some();
     let files = files(&directory);
     let (mut passed, mut failed) = (0, 0);
     for path in &files {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if !name.contains(&only) {
             continue;
         }
@@ -39,16 +46,24 @@ fn main() -> ExitCode {
     println!("{passed} passed, {failed} failed");
     let complete = !only.is_empty() || files.len() >= AT_LEAST;
     if !complete {
-        println!("only {} scenarios are left of at least {AT_LEAST}", files.len());
+        println!(
+            "only {} scenarios are left of at least {AT_LEAST}",
+            files.len()
+        );
     }
-    if failed == 0 && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 && complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn judge(path: &Path, update: bool) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let played = std::panic::catch_unwind(|| play(&text)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+        text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+            .unwrap_or_default()
     })??;
     if update {
         std::fs::write(path, rewrite(&text, &played)).map_err(|error| error.to_string())?;
@@ -61,7 +76,11 @@ fn judge(path: &Path, update: bool) -> Result<(), String> {
             diff(&mut report, expected, actual);
         }
     }
-    if report.is_empty() { Ok(()) } else { Err(report) }
+    if report.is_empty() {
+        Ok(())
+    } else {
+        Err(report)
+    }
 }
 
 /// Lines in both, only expected (-), only decided (+).

@@ -46,5 +46,5 @@ pub(super) fn resolve(parameters: &Scale, case: &Case<'_>) -> Result<Vec<Request
 /// The pod has run without abnormal end for the stable stretch.
 fn stays_up(one: &PodView<'_>, case: &Case<'_>) -> bool {
     let stretch = health::stretch(case.view, case.episode, Some(case.step));
-    health::pod_since(one.facts()).is_some_and(|since| case.view.now.since(since) >= stretch)
+    health::pod_since(one).is_some_and(|since| case.view.now.since(since) >= stretch)
 }

@@ -65,6 +65,8 @@ impl AutoscalerFacts {
 pub struct NamespaceFacts {
     pub name: Text,
     pub labels: Labels,
+    /// Nothing new can be created in it, records neither.
+    pub deleting: bool,
     /// Annotation kubemend.io/mode, as written.
     pub mode: Option<Text>,
 }
@@ -76,6 +78,7 @@ impl NamespaceFacts {
         Self {
             name: meta.name.as_str().into(),
             labels: labels(meta),
+            deleting: meta.deletion_timestamp.is_some(),
             mode: meta
                 .annotations
                 .get(annotations::MODE)

@@ -25,7 +25,7 @@ impl World {
     /// Stores an object; its collection and name, or `None` where a newer state is stored already.
     pub(super) fn put(&mut self, object: Object, now: Moment) -> Option<(Source, Name)> {
         match object {
-            Object::Pod(pod) => Some(self.put_pod(pod)),
+            Object::Pod(pod) => Some(self.put_pod(pod, now)),
             Object::Workload(workload) => Some(self.put_workload(workload, now)),
             Object::Revision(revision) => Some(self.put_revision(revision)),
             Object::Namespace(namespace) => Some(self.put_namespace(namespace)),
@@ -70,7 +70,7 @@ impl World {
         }
     }
 
-    fn put_pod(&mut self, mut pod: PodFacts) -> (Source, Name) {
+    fn put_pod(&mut self, mut pod: PodFacts, now: Moment) -> (Source, Name) {
         self.share_pod(&mut pod);
         let name = pod.name.clone();
         let known = self
@@ -78,6 +78,7 @@ impl World {
             .get(&name)
             .filter(|known| known.facts.uid == pod.uid);
         let failing_since = failing_since(known, &pod);
+        let ready_since = ready_since(known, &pod, now);
         self.remove_pod_indexes(&name);
         if let Some(owner) = &pod.owner {
             self.pods_by_owner
@@ -93,6 +94,7 @@ impl World {
             Pod {
                 facts: pod,
                 failing_since,
+                ready_since,
             },
         );
         (Source::Pods, name)
@@ -341,6 +343,26 @@ fn remove<K: Ord, V: Ord>(
 fn is_ill(pod: &PodFacts) -> bool {
     !pod.deleting
         && (matches!(pod.phase, Phase::Failed | Phase::Unknown) || pod.newest_abnormal().is_some())
+}
+
+/// Since when the pod has been Ready: the first local observation, which a cold start backfills
+/// with the object's own time, clamped to what is possible.
+fn ready_since(known: Option<&Pod>, pod: &PodFacts, now: Moment) -> Option<Moment> {
+    if !pod.ready {
+        return None;
+    }
+    let stated = pod
+        .ready_changed
+        .unwrap_or(pod.created)
+        .max(pod.created)
+        .min(now);
+    match known {
+        None => Some(stated),
+        Some(known) if known.facts.ready && known.facts.ready_changed == pod.ready_changed => {
+            known.ready_since.or(Some(stated))
+        }
+        Some(_) => Some(now),
+    }
 }
 
 /// The end of the first run of the present streak of short runs, from local observation; a cold

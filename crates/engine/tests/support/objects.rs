@@ -22,7 +22,9 @@ pub fn time(millis: i64) -> String {
 /// `1m30s` in milliseconds; a leading minus is before second zero.
 pub fn millis(text: &str) -> i64 {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok());
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<i64>().ok());
     if let Some(days) = days {
         return sign * days * 86_400_000;
     }

@@ -17,9 +17,17 @@ pub struct Renderer {
 impl Renderer {
     /// The plan's effects, and the holds that were not there in the round before.
     pub fn plan(&mut self, plan: &Plan, world: &World, now: i64) -> Vec<String> {
-        let mut texts: Vec<String> = plan.effects.iter().map(|effect| self::effect(effect, world)).collect();
+        let mut texts: Vec<String> = plan
+            .effects
+            .iter()
+            .map(|effect| self::effect(effect, world))
+            .collect();
         for (uid, proof) in &plan.proofs {
-            texts.push(format!("prove   {} for {} s, in memory", uid.replace("-uid", ""), proof.seconds));
+            texts.push(format!(
+                "prove   {} for {} s, in memory",
+                uid.replace("-uid", ""),
+                proof.seconds
+            ));
         }
         // Of a hold that is being written down the record says enough.
         let written = |held: &&Held| {
@@ -34,7 +42,10 @@ impl Renderer {
         } else {
             self.holds.extend(holds);
         }
-        texts.into_iter().map(|text| format!("{:<9} {text}", span(now))).collect()
+        texts
+            .into_iter()
+            .map(|text| format!("{:<9} {text}", span(now)))
+            .collect()
     }
 
     pub fn forget_holds(&mut self) {
@@ -43,31 +54,65 @@ impl Renderer {
 }
 
 fn effect(effect: &Effect, world: &World) -> String {
-    let stored = |episode: &Episode| world.records_of(&episode.target()).find(|one| one.id == episode.id).cloned();
+    let stored = |episode: &Episode| {
+        world
+            .records_of(&episode.target())
+            .find(|one| one.id == episode.id)
+            .cloned()
+    };
     match effect {
         Effect::Open(episode) => {
             let spec = &episode.spec;
             let policy = format!("rule {} of {}", spec.rule, spec.policy_ref);
-            format!("open    {} {}, {policy}, failing since {}", name(episode), spec.symptom, at(episode.failed_at()))
+            format!(
+                "open    {} {}, {policy}, failing since {}",
+                name(episode),
+                spec.symptom,
+                at(episode.failed_at())
+            )
         }
-        Effect::Write(episode) => format!("write   {} {}", name(episode), changes(stored(episode).as_ref(), episode)),
+        Effect::Write(episode) => format!(
+            "write   {} {}",
+            name(episode),
+            changes(stored(episode).as_ref(), episode)
+        ),
         Effect::Act(episode) => {
             let again = episode.last_attempt().is_some_and(|one| one.rearmed > 0);
             let again = if again { " (armed again)" } else { "" };
             let skips = skips(stored(episode).as_ref(), episode);
-            format!("act     {} {}{again}{skips}", name(episode), intent(episode))
+            format!(
+                "act     {} {}{again}{skips}",
+                name(episode),
+                intent(episode)
+            )
         }
         Effect::Rehearse(episode) => {
             let later = episode.state.later_steps.join(", ");
-            let later = if later.is_empty() { later } else { format!("; later {later}") };
+            let later = if later.is_empty() {
+                later
+            } else {
+                format!("; later {later}")
+            };
             let skips = skips(stored(episode).as_ref(), episode);
-            format!("would   {} {}{later}{skips}", name(episode), intent(episode))
+            format!(
+                "would   {} {}{later}{skips}",
+                name(episode),
+                intent(episode)
+            )
         }
         Effect::Undo(episode) => {
-            let undo = episode.state.undo.as_ref().map_or_else(String::new, |undo| format!("{} -> {} replicas", undo.to, undo.from));
+            let undo = episode
+                .state
+                .undo
+                .as_ref()
+                .map_or_else(String::new, |undo| {
+                    format!("{} -> {} replicas", undo.to, undo.from)
+                });
             format!("undo    {} {undo}", name(episode))
         }
-        Effect::Prove { revision, proof, .. } => format!("prove   {} for {} s", revision.name, proof.seconds),
+        Effect::Prove {
+            revision, proof, ..
+        } => format!("prove   {} for {} s", revision.name, proof.seconds),
         Effect::Prune(episode) => format!("prune   {}", name(episode)),
     }
 }
@@ -79,8 +124,16 @@ fn name(episode: &Episode) -> String {
 }
 
 fn target(key: &TargetKey) -> String {
-    let namespace = if &*key.namespace == "shop" { String::new() } else { format!("{}/", key.namespace) };
-    let kind = if key.kind.as_str() == "Deployment" { String::new() } else { format!("{}/", key.kind) };
+    let namespace = if &*key.namespace == "shop" {
+        String::new()
+    } else {
+        format!("{}/", key.namespace)
+    };
+    let kind = if key.kind.as_str() == "Deployment" {
+        String::new()
+    } else {
+        format!("{}/", key.kind)
+    };
     format!("{namespace}{kind}{}", key.name)
 }
 
@@ -89,13 +142,19 @@ fn intent(episode: &Episode) -> String {
     let Some(attempt) = episode.last_attempt() else {
         return "NO ATTEMPT".to_owned();
     };
-    let spent = if episode.is_dry() { String::new() } else { format!(" {}", episode.spent_on(&attempt.step)) };
+    let spent = if episode.is_dry() {
+        String::new()
+    } else {
+        format!(" {}", episode.spent_on(&attempt.step))
+    };
     format!("{}{spent}: {}", attempt.step, requests(episode, attempt))
 }
 
 fn requests(episode: &Episode, attempt: &Attempt) -> String {
     let open = attempt.requests.iter().filter(|one| one.result.is_none());
-    open.map(|one| request(&episode.spec.target.name, one)).collect::<Vec<_>>().join(", ")
+    open.map(|one| request(&episode.spec.target.name, one))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn request(target: &str, request: &Request) -> String {
@@ -103,7 +162,10 @@ fn request(target: &str, request: &Request) -> String {
         let number = (1..=9).find(|number| objects::hash(target, *number) == hash);
         number.map_or_else(|| hash.to_owned(), |number| format!("r{number}"))
     };
-    let (from, to) = (request.from.as_deref().unwrap_or_default(), request.to.as_deref().unwrap_or_default());
+    let (from, to) = (
+        request.from.as_deref().unwrap_or_default(),
+        request.to.as_deref().unwrap_or_default(),
+    );
     match request.verb {
         Verb::Evict => format!("evict {}", request.name),
         Verb::Delete => format!("delete {}", request.name),
@@ -122,7 +184,8 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
     let before = stored.and_then(Episode::last_attempt);
     if let Some(attempt) = episode.last_attempt()
         && let Some(outcome) = attempt.outcome
-        && before.is_none_or(|one| one.outcome != attempt.outcome || one.intent_at != attempt.intent_at)
+        && before
+            .is_none_or(|one| one.outcome != attempt.outcome || one.intent_at != attempt.intent_at)
     {
         text += &format!("; {} was {}", attempt.step, record::outcome_word(outcome));
         if let Some(message) = &attempt.message {
@@ -132,7 +195,14 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
         && before.is_some_and(|one| one.acted_at.is_none())
         && attempt.acted_at.is_some()
     {
-        let results: Vec<_> = attempt.requests.iter().map(|one| one.result.map_or_else(|| "open".to_owned(), |done| format!("{done:?}"))).collect();
+        let results: Vec<_> = attempt
+            .requests
+            .iter()
+            .map(|one| {
+                one.result
+                    .map_or_else(|| "open".to_owned(), |done| format!("{done:?}"))
+            })
+            .collect();
         text += &format!("; {} turned out {}", attempt.step, results.join(", "));
     } else if matches!(state.phase, Phase::Held | Phase::Exhausted | Phase::Pending)
         && let Some(message) = &state.message
@@ -166,16 +236,30 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
 fn skips(stored: Option<&Episode>, episode: &Episode) -> String {
     let known = |one| stored.is_some_and(|stored| stored.state.skips.contains(one));
     let new = episode.state.skips.iter().filter(|one| !known(one));
-    new.map(|one| format!("; skips {} {} ({})", one.step, one.reason, one.message.as_deref().unwrap_or(""))).collect()
+    new.map(|one| {
+        format!(
+            "; skips {} {} ({})",
+            one.step,
+            one.reason,
+            one.message.as_deref().unwrap_or("")
+        )
+    })
+    .collect()
 }
 
 fn hold(held: &Held) -> String {
     let text = match held.hold.until() {
-        Some(until) if !matches!(held.hold.reason(), "BudgetExhausted") => format!("until {}", at(until)),
+        Some(until) if !matches!(held.hold.reason(), "BudgetExhausted") => {
+            format!("until {}", at(until))
+        }
         Some(until) => format!("until {}: {}", at(until), held.hold),
         None => held.hold.to_string(),
     };
-    format!("hold    {} {} {text}", target(&held.target), held.hold.reason())
+    format!(
+        "hold    {} {} {text}",
+        target(&held.target),
+        held.hold.reason()
+    )
 }
 
 fn at(moment: Moment) -> String {

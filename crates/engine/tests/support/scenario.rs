@@ -149,9 +149,15 @@ pub fn play(text: &str) -> Result<Vec<(String, String)>, String> {
     if let Some(restarts) = scenario.crash_loop_restarts {
         settings.crash_loop_restarts = restarts;
     }
-    let unsynced = scenario.unsynced.iter().map(|kind| objects::source(kind)).collect();
+    let unsynced = scenario
+        .unsynced
+        .iter()
+        .map(|kind| objects::source(kind))
+        .collect();
     let mut stage = Stage::new(unsynced, scenario.freshness, settings);
-    stage.toys.insert("web".to_owned(), Toy::new("shop", "web", "Deployment"));
+    stage
+        .toys
+        .insert("web".to_owned(), Toy::new("shop", "web", "Deployment"));
     patch_spec(&mut stage, Source::Policies, "shop", &scenario.policy);
     patch_spec(&mut stage, Source::Config, "cluster", &scenario.config);
     if let Some(chain) = &scenario.chain {
@@ -163,7 +169,11 @@ pub fn play(text: &str) -> Result<Vec<(String, String)>, String> {
         prepare(&mut stage, step);
         stage.sync();
         stage.rounds();
-        let next = scenario.steps.get(index + 1).map(|next| next.at.as_str()).or(scenario.until.as_deref());
+        let next = scenario
+            .steps
+            .get(index + 1)
+            .map(|next| next.at.as_str())
+            .or(scenario.until.as_deref());
         if let Some(next) = next {
             stage.run_until(millis(next));
         }
@@ -180,7 +190,11 @@ fn patch_spec(stage: &mut Stage, source: Source, name: &str, patch: &Value) {
     if patch.is_null() {
         return;
     }
-    let namespace = if objects::namespaced(source) { "shop" } else { "" };
+    let namespace = if objects::namespaced(source) {
+        "shop"
+    } else {
+        ""
+    };
     let known = stage.store.get(&(source, Name::new(namespace, name)));
     let mut object = known.cloned().unwrap_or_else(|| match source {
         Source::Policies => objects::policy(),
@@ -202,15 +216,28 @@ fn prepare(stage: &mut Stage, step: &Step) {
         stage.stale = stale.iter().map(|kind| objects::source(kind)).collect();
     }
     let web = step.web.iter().map(|patch| ("web", patch));
-    let others = step.workloads.iter().map(|(name, patch)| (name.as_str(), patch));
+    let others = step
+        .workloads
+        .iter()
+        .map(|(name, patch)| (name.as_str(), patch));
     for (name, patch) in web.chain(others) {
         workload(stage, name, patch);
     }
     for pod in &step.pods {
         self::pod(stage, pod);
     }
-    patch_spec(stage, Source::Policies, "shop", step.policy.as_ref().unwrap_or(&Value::Null));
-    patch_spec(stage, Source::Config, "cluster", step.config.as_ref().unwrap_or(&Value::Null));
+    patch_spec(
+        stage,
+        Source::Policies,
+        "shop",
+        step.policy.as_ref().unwrap_or(&Value::Null),
+    );
+    patch_spec(
+        stage,
+        Source::Config,
+        "cluster",
+        step.config.as_ref().unwrap_or(&Value::Null),
+    );
     if let Some(chain) = &step.chain {
         set_chain(stage, chain);
     }
@@ -220,8 +247,14 @@ fn prepare(stage: &mut Stage, step: &Step) {
     for gone in &step.gone {
         let (kind, name) = gone.split_once('/').expect("Kind/name");
         let source = objects::source(kind);
-        let namespace = if objects::namespaced(source) { "shop" } else { "" };
-        let name = stage.record_name(name).unwrap_or_else(|| Name::new(namespace, name));
+        let namespace = if objects::namespaced(source) {
+            "shop"
+        } else {
+            ""
+        };
+        let name = stage
+            .record_name(name)
+            .unwrap_or_else(|| Name::new(namespace, name));
         stage.delete(source, &name);
     }
     for (record, value) in &step.retry {
@@ -263,7 +296,9 @@ fn process(stage: &mut Stage, step: &Step) {
 }
 
 fn result(text: &str) -> (Done, Option<String>) {
-    let (done, detail) = text.split_once(' ').map_or((text, None), |(done, detail)| (done, Some(detail.to_owned())));
+    let (done, detail) = text.split_once(' ').map_or((text, None), |(done, detail)| {
+        (done, Some(detail.to_owned()))
+    });
     let done = match done {
         "Applied" => Done::Applied,
         "NotApplied" => Done::NotApplied,
@@ -281,7 +316,10 @@ fn workload(stage: &mut Stage, name: &str, patch: &Workload) {
     }
     let namespace = patch.namespace.as_deref().unwrap_or("shop");
     let kind = patch.kind.as_deref().unwrap_or("Deployment");
-    let toy = stage.toys.entry(name.to_owned()).or_insert_with(|| Toy::new(namespace, name, kind));
+    let toy = stage
+        .toys
+        .entry(name.to_owned())
+        .or_insert_with(|| Toy::new(namespace, name, kind));
     if let Some(kind) = &patch.kind {
         toy.kind.clone_from(kind);
     }
@@ -330,7 +368,9 @@ fn delete_workload(stage: &mut Stage, name: &str) {
             *one.namespace == *toy.namespace
                 && match source {
                     Source::Pods | Source::ReplicaSets => one.name.starts_with(&prefix),
-                    Source::Deployments | Source::StatefulSets | Source::DaemonSets => *one.name == *name,
+                    Source::Deployments | Source::StatefulSets | Source::DaemonSets => {
+                        *one.name == *name
+                    }
                     _ => false,
                 }
         })
@@ -347,8 +387,13 @@ fn object(stage: &mut Stage, patch: &Value) {
     if objects::namespaced(source) && patch["metadata"]["namespace"].is_null() {
         patch["metadata"]["namespace"] = json!("shop");
     }
-    if let Some(name) = patch["metadata"]["name"].as_str().filter(|name| name.contains('#')) {
-        let name = stage.record_name(&name.replace("web#", "#")).expect("a record of that ordinal");
+    if let Some(name) = patch["metadata"]["name"]
+        .as_str()
+        .filter(|name| name.contains('#'))
+    {
+        let name = stage
+            .record_name(&name.replace("web#", "#"))
+            .expect("a record of that ordinal");
         patch["metadata"]["name"] = json!(&*name.name);
     }
     let known = stage.store.get(&(source, super::stage::name_of(&patch)));
@@ -359,7 +404,10 @@ fn object(stage: &mut Stage, patch: &Value) {
 
 fn pod(stage: &mut Stage, patch: &PodPatch) {
     let now = stage.now;
-    let toy = stage.toys.get_mut(patch.of.as_deref().unwrap_or("web")).expect("a workload");
+    let toy = stage
+        .toys
+        .get_mut(patch.of.as_deref().unwrap_or("web"))
+        .expect("a workload");
     // From now on the scenario writes this workload's pods itself.
     toy.alive = false;
     let created = now - patch.age.as_deref().map_or(3_600_000, millis);
@@ -367,7 +415,9 @@ fn pod(stage: &mut Stage, patch: &PodPatch) {
     let ready = patch.ready.as_deref().map(millis);
     let state = match &patch.waiting {
         Some(reason) => json!({ "waiting": { "reason": reason } }),
-        None if ready.is_none() && patch.ran.is_some() => json!({ "waiting": { "reason": "CrashLoopBackOff" } }),
+        None if ready.is_none() && patch.ran.is_some() => {
+            json!({ "waiting": { "reason": "CrashLoopBackOff" } })
+        }
         None => json!({ "running": { "startedAt": time(now - ready.unwrap_or(1000)) } }),
     };
     let mut container = json!({ "name": "app", "restartCount": patch.restarts, "ready": ready.is_some(), "state": state });
@@ -395,12 +445,21 @@ pub fn rewrite(text: &str, played: &[(String, String)]) -> String {
     let mut lines = text.lines().peekable();
     let mut played = played.iter();
     while let Some(line) = lines.next() {
-        let Some(indent) = line.find("expect:").filter(|at| line[..*at].trim().is_empty()) else {
+        let Some(indent) = line
+            .find("expect:")
+            .filter(|at| line[..*at].trim().is_empty())
+        else {
             let _ = writeln!(out, "{line}");
             continue;
         };
         let _ = writeln!(out, "{}expect: |", &line[..indent]);
-        while lines.next_if(|next| next.trim().is_empty() && !next.is_empty() || next.len() > indent && next[..=indent].trim().is_empty()).is_some() {}
+        while lines
+            .next_if(|next| {
+                next.trim().is_empty() && !next.is_empty()
+                    || next.len() > indent && next[..=indent].trim().is_empty()
+            })
+            .is_some()
+        {}
         for one in played.next().map_or("", |(_, lines)| lines).lines() {
             let _ = writeln!(out, "{}  {one}", &line[..indent]);
         }
@@ -411,7 +470,10 @@ pub fn rewrite(text: &str, played: &[(String, String)]) -> String {
 /// Every scenario file, in order.
 pub fn files(directory: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(directory).expect("the directory of scenarios");
-    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|one| one == "yaml")).collect();
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|one| one == "yaml"))
+        .collect();
     files.sort();
     files
 }

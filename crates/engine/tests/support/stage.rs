@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kubemend_engine::change::{self, Await, Change, Object, Reply};
 use kubemend_engine::episode::{Attempt, Done, Episode, Verb};
-use kubemend_engine::facts::{Name, Proof};
+use kubemend_engine::facts::{Name, Proof, Text};
 use kubemend_engine::source::Source;
 use kubemend_engine::{Effect, Plan, Settings, World, decide, record};
 use serde_json::{Value, json};
@@ -68,7 +68,9 @@ impl Stage {
         for object in [objects::config(), objects::policy(), objects::strategy()] {
             stage.put(object);
         }
-        stage.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } }));
+        stage.put(
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } }),
+        );
         stage.restart();
         stage
     }
@@ -77,7 +79,10 @@ impl Stage {
     pub fn restart(&mut self) {
         self.world = World::new(self.settings.clone());
         let now = moment(self.now);
-        let listed: Vec<_> = Source::ALL.into_iter().filter(|one| !self.unsynced.contains(one)).collect();
+        let listed: Vec<_> = Source::ALL
+            .into_iter()
+            .filter(|one| !self.unsynced.contains(one))
+            .collect();
         for source in &listed {
             self.world.apply(Change::ListBegins(*source), now);
         }
@@ -85,7 +90,14 @@ impl Stage {
         objects.iter().for_each(|object| self.show(object));
         for source in listed {
             let version = self.version.to_string().as_str().into();
-            self.world.apply(Change::ListEnds { source, version, at: now }, now);
+            self.world.apply(
+                Change::ListEnds {
+                    source,
+                    version,
+                    at: now,
+                },
+                now,
+            );
         }
         self.world.apply(Change::Lead(true), now);
         self.refresh();
@@ -95,12 +107,27 @@ impl Stage {
     /// are fresh for years, so that no scenario is woken by it.
     fn refresh(&mut self) {
         let now = moment(self.now);
-        let at = if self.watch_freshness { now } else { now.plus(millis("3650d")) };
+        let at = if self.watch_freshness {
+            now
+        } else {
+            now.plus(millis("3650d"))
+        };
         let version = self.version.to_string();
         for source in Source::ALL {
             if !self.stale.contains(&source) {
-                let version = if self.held_replies.is_some() { "" } else { version.as_str() };
-                self.world.apply(Change::Fresh { source, version: version.into(), at }, now);
+                let version = if self.held_replies.is_some() {
+                    ""
+                } else {
+                    version.as_str()
+                };
+                self.world.apply(
+                    Change::Fresh {
+                        source,
+                        version: version.into(),
+                        at,
+                    },
+                    now,
+                );
             }
         }
     }
@@ -115,7 +142,8 @@ impl Stage {
             object["metadata"]["uid"] = json!(format!("{kind}-{name}").to_lowercase());
         }
         self.show(&object);
-        self.store.insert((objects::source(&kind), name_of(&object)), object);
+        self.store
+            .insert((objects::source(&kind), name_of(&object)), object);
     }
 
     fn show(&mut self, object: &Value) {
@@ -140,8 +168,13 @@ impl Stage {
     /// The stored record `#3` or `#3-dry`.
     pub fn record_name(&self, short: &str) -> Option<Name> {
         let ends = short.replace('#', "-");
-        let mut records = self.store.keys().filter(|(source, _)| *source == Source::Records);
-        records.find(|(_, name)| name.name.ends_with(&ends)).map(|(_, name)| name.clone())
+        let mut records = self
+            .store
+            .keys()
+            .filter(|(source, _)| *source == Source::Records);
+        records
+            .find(|(_, name)| name.name.ends_with(&ends))
+            .map(|(_, name)| name.clone())
     }
 
     /// Lets the toys live up to now and shows what changed.
@@ -153,8 +186,15 @@ impl Stage {
             if toy.alive {
                 self.sync_pods(&toy);
             }
-            let of_pods = |((source, name), _): &(&(Source, Name), &Value)| *source == Source::Pods && *name.namespace == *toy.namespace;
-            let pods: Vec<Value> = self.store.iter().filter(of_pods).map(|(_, pod)| pod.clone()).collect();
+            let of_pods = |((source, name), _): &(&(Source, Name), &Value)| {
+                *source == Source::Pods && *name.namespace == *toy.namespace
+            };
+            let pods: Vec<Value> = self
+                .store
+                .iter()
+                .filter(of_pods)
+                .map(|(_, pod)| pod.clone())
+                .collect();
             for object in toy.objects(&pods) {
                 self.put_if_new(object);
             }
@@ -168,7 +208,11 @@ impl Stage {
         let known: Vec<Name> = self
             .store
             .keys()
-            .filter(|(source, name)| *source == Source::Pods && name.name.starts_with(&prefix) && *name.namespace == *toy.namespace)
+            .filter(|(source, name)| {
+                *source == Source::Pods
+                    && name.name.starts_with(&prefix)
+                    && *name.namespace == *toy.namespace
+            })
             .map(|(_, name)| name.clone())
             .collect();
         for name in known {
@@ -181,7 +225,11 @@ impl Stage {
 
     fn put_if_new(&mut self, object: Value) {
         let source = objects::source(object["kind"].as_str().unwrap_or_default());
-        let mut known = self.store.get(&(source, name_of(&object))).cloned().unwrap_or_default();
+        let mut known = self
+            .store
+            .get(&(source, name_of(&object)))
+            .cloned()
+            .unwrap_or_default();
         if let Some(meta) = known["metadata"].as_object_mut() {
             meta.remove("resourceVersion");
         }
@@ -193,7 +241,11 @@ impl Stage {
     /// Lives until then: every change and every wake-up is a round.
     pub fn run_until(&mut self, end: i64) {
         loop {
-            let toys = self.toys.values().filter_map(Toy::next).filter(|at| *at > self.now);
+            let toys = self
+                .toys
+                .values()
+                .filter_map(Toy::next)
+                .filter(|at| *at > self.now);
             let Some(next) = toys.chain(self.wake).min().filter(|next| *next < end) else {
                 return;
             };
@@ -208,10 +260,16 @@ impl Stage {
         for _ in 0..40 {
             let now = moment(self.now);
             let plan = decide(&self.world, now);
-            assert!(plan == decide(&self.world, now), "decide() is no pure function");
+            assert!(
+                plan == decide(&self.world, now),
+                "decide() is no pure function"
+            );
             self.world.remember(&plan);
             self.wake = plan.wake_at.map(|at| at.as_millis() - objects::ZERO);
-            assert!(self.wake.is_none_or(|at| at > self.now), "a wake-up in the past");
+            assert!(
+                self.wake.is_none_or(|at| at > self.now),
+                "a wake-up in the past"
+            );
             let lines = self.renderer.plan(&plan, &self.world, self.now);
             self.lines.extend(lines);
             if plan.effects.is_empty() {
@@ -220,7 +278,8 @@ impl Stage {
             self.carry_out(&plan);
             self.sync();
         }
-        self.lines.push("NEVER SETTLES: forty rounds in one moment".to_owned());
+        self.lines
+            .push("NEVER SETTLES: forty rounds in one moment".to_owned());
     }
 
     fn carry_out(&mut self, plan: &Plan) {
@@ -228,7 +287,11 @@ impl Stage {
         targets.sort();
         let all = targets.len();
         targets.dedup();
-        assert_eq!(all, targets.len(), "two effects for one target in one round");
+        assert_eq!(
+            all,
+            targets.len(),
+            "two effects for one target in one round"
+        );
         for effect in &plan.effects {
             self.world.begin(effect, moment(self.now));
             let Some(record) = self.execute(effect) else {
@@ -240,7 +303,12 @@ impl Stage {
                 (Some(_), Some(_)) => vec![Await::Version(Source::Records, self.version)],
                 _ => Vec::new(),
             };
-            let reply = Reply { target: effect.target(), record, awaits, retry_at: None };
+            let reply = Reply {
+                target: effect.target(),
+                record,
+                awaits,
+                retry_at: None,
+            };
             match &mut self.held_replies {
                 Some(held) => held.push(reply),
                 None => {
@@ -268,19 +336,32 @@ impl Stage {
                 event.metadata.uid = Some(format!("uid-{}", episode.id.name));
                 Some(self.store_record(&event))
             }
-            Effect::Write(episode) | Effect::Rehearse(episode) => Some(self.store_record(&record::encode(episode))),
+            Effect::Write(episode) | Effect::Rehearse(episode) => {
+                Some(self.store_record(&record::encode(episode)))
+            }
             Effect::Act(episode) => return self.act(episode),
             Effect::Undo(episode) => {
-                self.store_record(&record::encode(episode));
-                let (done, detail) = self.results.first().cloned().unwrap_or((Done::Applied, None));
+                let version = version_of(&self.store_record(&record::encode(episode)));
+                let (done, detail) = self
+                    .results
+                    .first()
+                    .cloned()
+                    .unwrap_or((Done::Applied, None));
                 let mut next = (**episode).clone();
+                next.version = version;
                 if let (Done::Applied, Some(undo)) = (done, &episode.state.undo) {
                     self.set_replicas(&episode.spec.target.name, undo.from as usize);
                 }
                 next.settle_undo(done, detail.as_deref(), moment(self.now));
                 Some(self.store_record(&record::encode(&next)))
             }
-            Effect::Prove { target, revision, proof, hash, .. } => {
+            Effect::Prove {
+                target,
+                revision,
+                proof,
+                hash,
+                ..
+            } => {
                 self.mark(&target.name, &revision.name, hash, *proof);
                 None
             }
@@ -292,20 +373,31 @@ impl Stage {
     }
 
     fn act(&mut self, episode: &Episode) -> Option<Option<Box<Object>>> {
-        self.store_record(&record::encode(episode));
+        let version = version_of(&self.store_record(&record::encode(episode)));
         if self.crash == Some(Crash::AfterIntent) {
             return None;
         }
-        let attempt = episode.last_attempt().expect("an act has an attempt").clone();
+        let attempt = episode
+            .last_attempt()
+            .expect("an act has an attempt")
+            .clone();
         let results = self.send(episode, &attempt);
         if self.crash == Some(Crash::AfterAct) {
             return None;
         }
         let mut next = episode.clone();
+        next.version = version;
         next.settle(&results, moment(self.now));
         if results.iter().any(|(done, _)| *done != Done::Applied) {
-            let words: Vec<_> = results.iter().map(|(done, detail)| format!("{done:?} {}", detail.as_deref().unwrap_or(""))).collect();
-            self.lines.push(format!("{:<9} came to {}", objects::span(self.now), words.join(", ").trim_end()));
+            let words: Vec<_> = results
+                .iter()
+                .map(|(done, detail)| format!("{done:?} {}", detail.as_deref().unwrap_or("")))
+                .collect();
+            self.lines.push(format!(
+                "{:<9} came to {}",
+                objects::span(self.now),
+                words.join(", ").trim_end()
+            ));
         }
         Some(Some(self.store_record(&record::encode(&next))))
     }
@@ -325,7 +417,9 @@ impl Stage {
                         let name = Name::new(&episode.id.namespace, &request.name);
                         self.delete(Source::Pods, &name);
                     }
-                    Verb::Scale => self.set_replicas(&episode.spec.target.name, to.parse().expect("replicas")),
+                    Verb::Scale => {
+                        self.set_replicas(&episode.spec.target.name, to.parse().expect("replicas"))
+                    }
                     Verb::Rollback => self.roll_back(&episode.spec.target.name, to),
                 }
             }
@@ -343,24 +437,39 @@ impl Stage {
     fn roll_back(&mut self, name: &str, hash: &str) {
         let now = self.now;
         let toy = self.toys.get_mut(name).expect("a workload");
-        let revision = toy.releases.keys().copied().find(|one| objects::hash(name, *one) == hash);
+        let revision = toy
+            .releases
+            .keys()
+            .copied()
+            .find(|one| objects::hash(name, *one) == hash);
         toy.release(revision.expect("a revision of that hash"), now);
     }
 
     fn mark(&mut self, target: &str, revision: &str, hash: &str, proof: Proof) {
         let prefix = format!("{target}-r");
-        let number: u64 = revision.strip_prefix(&prefix).expect("a revision").parse().expect("a number");
+        let number: u64 = revision
+            .strip_prefix(&prefix)
+            .expect("a revision")
+            .parse()
+            .expect("a number");
         let toy = self.toys.get_mut(target).expect("a workload");
-        assert_eq!(objects::hash(target, number), hash, "the mark speaks of another template");
+        assert_eq!(
+            objects::hash(target, number),
+            hash,
+            "the mark speaks of another template"
+        );
         toy.proven.insert(number, proof.seconds);
     }
 
+    /// Writes a record as the API server does: under the version that was read, or not at all.
     fn store_record(&mut self, event: &kubemend_api::HealingEvent) -> Box<Object> {
-        let mut object = serde_json::to_value(event).expect("JSON");
-        object["metadata"]["resourceVersion"] = json!("");
+        let object = serde_json::to_value(event).expect("JSON");
+        let key = (Source::Records, name_of(&object));
+        let stored = self.store.get(&key).map(|known| known["metadata"]["resourceVersion"].clone());
+        let fence = stored.unwrap_or(Value::Null);
+        assert_eq!(fence, object["metadata"]["resourceVersion"], "a write of {} under another version", key.1);
         self.put(object);
-        let name = Name::new(event.metadata.namespace.as_deref().unwrap_or_default(), event.metadata.name.as_deref().unwrap_or_default());
-        let bytes = serde_json::to_vec(&self.store[&(Source::Records, name)]).expect("JSON");
+        let bytes = serde_json::to_vec(&self.store[&key]).expect("JSON");
         match change::read(Source::Records, &bytes).expect("a record") {
             Change::Object(object) => object,
             other => panic!("the record cannot be read back: {other:?}"),
@@ -376,5 +485,16 @@ impl Stage {
 /// Namespace and name of an object.
 pub fn name_of(object: &Value) -> Name {
     let meta = &object["metadata"];
-    Name::new(meta["namespace"].as_str().unwrap_or_default(), meta["name"].as_str().unwrap_or_default())
+    Name::new(
+        meta["namespace"].as_str().unwrap_or_default(),
+        meta["name"].as_str().unwrap_or_default(),
+    )
+}
+
+/// The version of a record that was just written.
+fn version_of(record: &Object) -> Text {
+    match record {
+        Object::Record(episode) => episode.version.clone(),
+        other => panic!("no record: {other:?}"),
+    }
 }

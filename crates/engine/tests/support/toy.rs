@@ -68,7 +68,11 @@ impl Pod {
             State::Starting(at) | State::Waiting(at) => Some(at),
             State::Running(from) => {
                 let dies = self.app.dies.map(|after| from + after);
-                let ready = self.app.probe.map(|after| from + after).filter(|_| !self.ready);
+                let ready = self
+                    .app
+                    .probe
+                    .map(|after| from + after)
+                    .filter(|_| !self.ready);
                 dies.into_iter().chain(ready).min()
             }
         }
@@ -114,7 +118,11 @@ impl Pod {
             State::Running(from) => json!({ "running": { "startedAt": time(from) } }),
             State::Waiting(_) => json!({ "waiting": { "reason": "CrashLoopBackOff" } }),
         };
-        let phase = if matches!(self.state, State::Starting(_)) { "Pending" } else { "Running" };
+        let phase = if matches!(self.state, State::Starting(_)) {
+            "Pending"
+        } else {
+            "Running"
+        };
         let mut container = json!({ "name": "app", "restartCount": self.restarts, "ready": self.ready, "state": state });
         if let Some(end) = end {
             container["lastState"] = json!({ "terminated": end });
@@ -176,8 +184,16 @@ impl Toy {
 
     /// The template changes, by a release or a rollback.
     pub fn release(&mut self, revision: u64, now: i64) {
-        let newest = self.releases.values().map(|(number, _)| *number).max().unwrap_or(0);
-        let created = self.releases.get(&revision).map_or(now, |(_, created)| *created);
+        let newest = self
+            .releases
+            .values()
+            .map(|(number, _)| *number)
+            .max()
+            .unwrap_or(0);
+        let created = self
+            .releases
+            .get(&revision)
+            .map_or(now, |(_, created)| *created);
         self.releases.insert(revision, (newest + 1, created));
         self.revision = revision;
     }
@@ -219,7 +235,12 @@ impl Toy {
     fn live(&mut self, now: i64) {
         let since = self.since;
         let due = |pod: &&mut Pod| pod.next().is_some_and(|at| at <= now);
-        while let Some(pod) = self.pods.iter_mut().filter(due).min_by_key(|pod| pod.next()) {
+        while let Some(pod) = self
+            .pods
+            .iter_mut()
+            .filter(due)
+            .min_by_key(|pod| pod.next())
+        {
             // A behaviour that was set late ends a long run then, not in the past.
             let at = pod.next().unwrap_or(now).max(since);
             pod.step(at);
@@ -228,7 +249,10 @@ impl Toy {
 
     /// One action of the controller: surge by one, and an old pod goes when a new one is ready.
     fn control(&mut self, now: i64) -> bool {
-        let (own, old): (Vec<&Pod>, Vec<&Pod>) = self.pods.iter().partition(|pod| pod.revision == self.revision);
+        let (own, old): (Vec<&Pod>, Vec<&Pod>) = self
+            .pods
+            .iter()
+            .partition(|pod| pod.revision == self.revision);
         let surge = usize::from(!old.is_empty());
         if own.len() < self.replicas && self.pods.len() < self.replicas + surge {
             self.create(now);
@@ -236,7 +260,9 @@ impl Toy {
         }
         let ready = self.pods.iter().filter(|pod| pod.ready).count();
         let spare = old.iter().find(|pod| !pod.ready || ready > self.replicas);
-        let victim = spare.copied().or_else(|| own.last().copied().filter(|_| own.len() > self.replicas));
+        let victim = spare
+            .copied()
+            .or_else(|| own.last().copied().filter(|_| own.len() > self.replicas));
         let Some(victim) = victim.map(|pod| pod.name.clone()) else {
             return false;
         };
@@ -245,14 +271,22 @@ impl Toy {
 
     fn create(&mut self, now: i64) {
         self.serial += 1;
-        let mut app = self.apps.get(&self.revision).cloned().unwrap_or_else(|| App::parse("ok"));
+        let mut app = self
+            .apps
+            .get(&self.revision)
+            .cloned()
+            .unwrap_or_else(|| App::parse("ok"));
         let first = self.serial <= self.replicas && now == 0;
         if app.until_replaced && !first {
             app = App::parse("ok");
         }
         // The pods of second zero have been there for a day.
         let created = if first { millis("-1d") } else { now };
-        let state = if first { State::Running(created) } else { State::Starting(now + 1000) };
+        let state = if first {
+            State::Running(created)
+        } else {
+            State::Starting(now + 1000)
+        };
         self.pods.push(Pod {
             name: format!("{}-{}", self.name, self.serial),
             revision: self.revision,
@@ -280,7 +314,11 @@ impl Toy {
     /// A pod of this workload, without status.
     pub fn pod(&self, name: &str, revision: u64, created: i64) -> Value {
         let (kind, owner, uid) = if self.kind == "Deployment" {
-            ("ReplicaSet", format!("{}-r{revision}", self.name), format!("{}-r{revision}", self.uid))
+            (
+                "ReplicaSet",
+                format!("{}-r{revision}", self.name),
+                format!("{}-r{revision}", self.uid),
+            )
         } else {
             (self.kind.as_str(), self.name.clone(), self.uid.clone())
         };
@@ -301,22 +339,37 @@ impl Toy {
         let owned = |pod: &&Value, uid: &str| pod["metadata"]["ownerReferences"][0]["uid"] == uid;
         let is_ready = |pod: &&Value| {
             let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-            conditions.clone().any(|one| one["type"] == "Ready" && one["status"] == "True")
+            conditions
+                .clone()
+                .any(|one| one["type"] == "Ready" && one["status"] == "True")
         };
-        let of_revision = |revision: u64| pods.iter().filter(move |pod| owned(pod, &owner(revision)));
+        let of_revision =
+            |revision: u64| pods.iter().filter(move |pod| owned(pod, &owner(revision)));
         let deployment = self.kind == "Deployment";
         let mut objects = Vec::new();
         let mine: Vec<&Value> = if deployment {
-            self.releases.keys().flat_map(|revision| of_revision(*revision)).collect()
+            self.releases
+                .keys()
+                .flat_map(|revision| of_revision(*revision))
+                .collect()
         } else {
             pods.iter().filter(|pod| owned(pod, &self.uid)).collect()
         };
-        let updated = if deployment { of_revision(self.revision).count() } else { mine.len() };
+        let updated = if deployment {
+            of_revision(self.revision).count()
+        } else {
+            mine.len()
+        };
         let ready = mine.iter().filter(|pod| is_ready(pod)).count();
         for (revision, (number, created)) in self.releases.iter().filter(|_| deployment) {
-            let mut annotations = json!({ "deployment.kubernetes.io/revision": number.to_string() });
+            let mut annotations =
+                json!({ "deployment.kubernetes.io/revision": number.to_string() });
             if let Some(seconds) = self.proven.get(revision) {
-                let mark = format!("{}@{}/{seconds}", objects::hash(&self.name, *revision), time(*created));
+                let mark = format!(
+                    "{}@{}/{seconds}",
+                    objects::hash(&self.name, *revision),
+                    time(*created)
+                );
                 annotations["kubemend.io/healthy"] = json!(mark);
             }
             objects.push(json!({
