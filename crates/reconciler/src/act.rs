@@ -91,10 +91,10 @@ pub(crate) struct Hand<'a> {
 
 impl Hand<'_> {
     /// Checked right before each request, on the monotonic clock.
-    fn may_send(&self) -> Result<(), Failure> {
-        self.permit.check()?;
+    fn may_send(&self) -> Result<(), &'static str> {
+        self.permit.check().map_err(|lost| lost.label())?;
         if self.clock.now() > self.not_after {
-            return Err(Failure::NotSent("the intent has expired".to_owned()));
+            return Err("IntentExpired");
         }
         Ok(())
     }
@@ -220,8 +220,8 @@ async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
         if sent == TRIES {
             break;
         }
-        if let Err(failure) = hand.may_send() {
-            return settled(Answer::refused(&failure));
+        if let Err(why) = hand.may_send() {
+            return settled(Answer::not_applied(why));
         }
         match hand.send(request.dry(hand.dry)).await {
             Ok(object) => return Answer::applied(version(source, &object)),

@@ -35,7 +35,7 @@ const AGAIN: i64 = 2_000;
 
 /// Everything that effects need.
 #[derive(Clone)]
-pub(crate) struct Hands {
+pub struct Hands {
     client: Client,
     ledger: Ledger,
     fence: Fence,
@@ -54,7 +54,8 @@ struct Ended {
 }
 
 impl Hands {
-    pub(crate) fn new(
+    /// Hands that reach the cluster through this client, and answer through this channel.
+    pub fn new(
         client: Client,
         fence: Fence,
         clock: Clock,
@@ -86,26 +87,31 @@ impl Hands {
     /// Starts an effect; `before` is the state that its episode's record has now.
     pub(crate) fn start(&self, slot: OwnedSemaphorePermit, effect: Effect, before: State) {
         let hands = self.clone();
-        let target = effect.target();
         tokio::spawn(async move {
-            let label = effect.label();
-            let runner = hands.clone();
-            let run = tokio::spawn(async move { timeout(WITHIN, runner.run(effect, before)).await });
-            let ended = match run.await {
-                Ok(Ok(ended)) => ended,
-                Ok(Err(_)) => {
-                    tracing::warn!(%target, effect = label, "an effect ran out of time");
-                    hands.again()
-                }
-                Err(error) => {
-                    tracing::error!(%target, effect = label, %error, "an effect panicked");
-                    hands.again()
-                }
-            };
+            let reply = hands.finish(effect, before).await;
             // Nobody listens after the round has ended; the record tells the successor.
-            let _ = hands.changes.send(Change::Done(reply(target, ended))).await;
+            let _ = hands.changes.send(Change::Done(reply)).await;
             drop(slot);
         });
+    }
+
+    /// Runs an effect to its end, whatever that is.
+    pub async fn finish(&self, effect: Effect, before: State) -> Reply {
+        let (target, label) = (effect.target(), effect.label());
+        let runner = self.clone();
+        let run = tokio::spawn(async move { timeout(WITHIN, runner.run(effect, before)).await });
+        let ended = match run.await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_)) => {
+                tracing::warn!(%target, effect = label, "an effect ran out of time");
+                self.again()
+            }
+            Err(error) => {
+                tracing::error!(%target, effect = label, %error, "an effect panicked");
+                self.again()
+            }
+        };
+        reply(target, ended)
     }
 
     async fn run(&self, effect: Effect, before: State) -> Ended {

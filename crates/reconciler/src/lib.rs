@@ -12,7 +12,7 @@ mod frames;
 mod watch;
 mod lead;
 mod round;
-mod effect;
+pub mod effect;
 mod evidence;
 mod act;
 mod news;

@@ -159,7 +159,7 @@ mod tests {
         let body = br#"{"metadata": {"resourceVersion": "7", "continue": "a=b"}, "items": [
             {"metadata": {"namespace": "shop", "name": "good", "uid": "1"}},
             {"metadata": {"namespace": "shop", "name": "bad", "uid": "2"}, "status": {"phase": 7}},
-            {"nothing": "at all"}
+            "nothing at all"
         ]}"#;
         let (meta, page) = decode(Source::Pods, body).unwrap();
         assert_eq!(meta.resource_version, "7");

@@ -1,9 +1,10 @@
 //! The round: take in what changed, decide over the whole world, start what was decided. Nothing
 //! here touches the network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use kubemend_engine::change::Object;
 use kubemend_engine::episode::State;
 use kubemend_engine::facts::TargetKey;
 use kubemend_engine::hold::Hold;
@@ -42,6 +43,8 @@ pub(crate) struct Round {
 /// What was decided last, and what of it was told.
 struct Last {
     plan: Plan,
+    /// Targets that have had a record.
+    recorded: BTreeSet<TargetKey>,
     held: BTreeMap<TargetKey, &'static str>,
     reported_at: Instant,
     report_due: bool,
@@ -53,6 +56,7 @@ impl Round {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut last = Last {
             plan: Plan::default(),
+            recorded: BTreeSet::new(),
             held: BTreeMap::new(),
             reported_at: Instant::now(),
             report_due: false,
@@ -70,6 +74,7 @@ impl Round {
             let now = self.clock.now();
             let mut matters = false;
             for change in batch.drain(..) {
+                last.recorded.extend(target_of(&change));
                 matters |= self.world.apply(change, now);
             }
             if matters || Instant::now() >= decide_at {
@@ -93,6 +98,8 @@ impl Round {
         let started = Instant::now();
         let plan = decide(&self.world, now);
         self.metrics.round(started.elapsed());
+        self.world.remember(&plan);
+        self.world.remember(&plan);
         for effect in &plan.effects {
             let Some(slot) = self.hands.slot() else {
                 tracing::warn!(waiting = plan.effects.len(), "more effects are due than may run at once");
@@ -136,15 +143,32 @@ impl Round {
         last.report_due = true;
     }
 
-    /// Hands the statuses of policies to their writer, at most once a second.
+    /// Hands the statuses of policies to their writer and counts, at most once a second.
     fn report(&self, last: &mut Last, now: Moment) {
         if !last.report_due || last.reported_at.elapsed() < REPORT_EVERY {
             return;
         }
         (last.report_due, last.reported_at) = (false, Instant::now());
+        last.recorded.retain(|target| self.world.records_of(target).next().is_some());
+        let records = last.recorded.iter().flat_map(|target| self.world.records_of(target));
+        let open = records.filter(|one| one.is_open());
+        self.metrics.open(open.map(|one| one.state.phase.as_str()));
         self.reports.send_replace(Reports {
             policies: report::policies(&self.world, &last.plan, now),
             config: report::config(&self.world, now),
         });
+    }
+}
+
+/// The target of a record that comes in.
+fn target_of(change: &Change) -> Option<TargetKey> {
+    let object = match change {
+        Change::Object(object) => object,
+        Change::Done(reply) => reply.record.as_ref()?,
+        _ => return None,
+    };
+    match &**object {
+        Object::Record(episode) => Some(episode.target()),
+        _ => None,
     }
 }

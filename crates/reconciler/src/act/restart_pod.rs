@@ -18,8 +18,8 @@ pub(super) async fn run(hand: &Hand<'_>, namespace: &str, wanted: &Wanted) -> An
     let gone = || Answer::applied(Some(Await::PodGone(pod.clone(), wanted.uid.clone())));
     let mut unsure = None;
     for _ in 0..TRIES {
-        if let Err(failure) = hand.may_send() {
-            return unsure.map_or_else(|| Answer::refused(&failure), Answer::unknown);
+        if let Err(why) = hand.may_send() {
+            return unsure.map_or_else(|| Answer::not_applied(why), Answer::unknown);
         }
         let failure = match hand.send(request(&pod, wanted, hand.dry)).await {
             Ok(_) => return gone(),
