@@ -1,5 +1,8 @@
 //! The command line and the environment, parsed once; a bad value is an error that names it.
 
+// The comments are what --help prints: plain text, without backticks.
+#![allow(clippy::doc_markdown)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

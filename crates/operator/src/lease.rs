@@ -126,7 +126,7 @@ impl<S: Fn() -> String> Elector<S> {
             Ok(Ok(Try::HeldBy(holder))) => self.lose(&format!("{holder} holds it")),
             Ok(Ok(Try::Contested)) => {}
             Ok(Err(error)) => {
-                warn!(lease = self.name, %error, "the Lease cannot be taken or renewed")
+                warn!(lease = self.name, %error, "the Lease cannot be taken or renewed");
             }
             Err(_) => warn!(lease = self.name, "no answer about the Lease"),
         }

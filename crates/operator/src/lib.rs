@@ -1,7 +1,8 @@
 //! The process around the reconciler: command line, logs, Lease, admin server, and the commands
 //! that people type. What is healed, and when, is decided elsewhere.
 
-// Several modules are documented by their only public function.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod args;
 pub mod telemetry;
 pub mod cluster;
@@ -57,6 +58,14 @@ pub fn main(cli: Cli) -> Result<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// Did whoever reads our output stop reading?
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error
+        .downcast_ref::<std::io::Error>()
+        .map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 /// The number of workers is fixed: a CPU limit of half a core would else leave a single one, and

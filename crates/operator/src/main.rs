@@ -12,6 +12,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     match kubemend_operator::main(Cli::parse()) {
         Ok(code) => code,
+        // Whoever reads `kubemend why … | head -1` has read enough.
+        Err(error) if kubemend_operator::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -10,7 +10,9 @@ pub fn init(level: &str) -> Result<()> {
         .with_context(|| format!("--log-level: '{level}' is neither a level nor a filter"))?;
     tracing_subscriber::fmt()
         .json()
+        // Flat members, and no module beside them: `target` is what is healed.
         .flatten_event(true)
+        .with_target(false)
         .with_current_span(false)
         .with_span_list(false)
         .with_env_filter(filter)

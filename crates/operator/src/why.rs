@@ -87,8 +87,8 @@ fn answer(
 ) -> Vec<String> {
     let Explanation {
         kind,
-        headline,
-        lines,
+        mut headline,
+        mut lines,
     } = explanation;
     // These are so whoever leads; everything else waits for somebody who acts.
     let settled = [
@@ -102,7 +102,11 @@ fn answer(
     let strategies = [Source::Strategies, Source::ClusterStrategies];
     let mut answer = Vec::new();
     if kind == "PolicyInvalid" && strategies.iter().any(|source| unread.contains(source)) {
-        answer.push("no rights: the policy's strategy cannot be read".to_owned());
+        // To the engine, what may not be read does not exist.
+        headline = String::from(
+            "no rights: the policy's strategy cannot be read, so what would be done is not known",
+        );
+        lines.retain(|line| line.starts_with("policy "));
     }
     answer.extend(crds);
     let trouble = leader.trouble();

@@ -140,7 +140,7 @@ impl Snapshot {
     }
 }
 
-/// Where HealingConfig may not be read, it is taken for one that permits: what it forbids is then
+/// Where `HealingConfig` may not be read, it is taken for one that permits: what it forbids is then
 /// the note's matter, and everything else can still be told.
 fn instead(source: Source) -> Vec<Change> {
     if source != Source::Config {
@@ -184,7 +184,7 @@ async fn list(
 
 async fn items(client: &Client, source: Source, path: &str) -> Result<Vec<Change>, Failure> {
     let bytes = get(client, path).await?;
-    let list: Items = serde_json::from_slice(&bytes).map_err(garbage)?;
+    let list: Items = serde_json::from_slice(&bytes).map_err(|error| garbage(&error))?;
     list.items
         .unwrap_or_default()
         .iter()
@@ -199,9 +199,9 @@ async fn get(client: &Client, path: &str) -> Result<Vec<u8>, Failure> {
 }
 
 fn decode(source: Source, json: &[u8]) -> Result<Change, Failure> {
-    change::read(source, json).map_err(garbage)
+    change::read(source, json).map_err(|error| garbage(&error))
 }
 
-fn garbage(error: serde_json::Error) -> Failure {
+fn garbage(error: &serde_json::Error) -> Failure {
     Failure::Garbage(error.to_string())
 }
