@@ -7,9 +7,9 @@ IMAGE ?= ghcr.io/kubemend/kubemend:0.1.0 # as in manifests/deployment.yaml
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: ## Break two apps on a real cluster and watch them heal; leaves the cluster up
-	@$(CARGO) run --quiet -p kubemend-lab -- build
-	@$(CARGO) build --quiet -p kubemend-operator -p kubemend-tests && $(CARGO) run --quiet -p kubemend-tests --bin demo
+demo: ## Break two apps on a real cluster and watch them heal; leaves the cluster up (DEMO=--fake needs no root)
+	@$(CARGO) build -p kubemend-operator && $(CARGO) build -p kubemend-lab
+	@$(CARGO) build -p kubemend-tests --bin demo && $(CARGO) run --quiet -p kubemend-tests --bin demo -- $(DEMO)
 
 demo-down: ## End the demo's cluster
 	@$(CARGO) run --quiet -p kubemend-lab -- down

@@ -109,6 +109,8 @@ fn configuration(paths: &Paths, binaries: &Path, stages: &Path, port: u16) -> Va
                 "name": "kwok-controller",
                 "extraArgs": [
                     replace("manage-all-nodes", "false"),
+                    // KWOK renews after a quarter of it; kwokctl's 200 s are over long after the grace period below.
+                    replace("node-lease-duration-seconds", "40"),
                     add("manage-nodes-with-annotation-selector", "kwok.x-k8s.io/node=fake"),
                     // A second file keeps KWOK's own stages; stages in this file would replace them.
                     add("config", &stages.to_string_lossy())

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::voice::{Look, Voice};
+use crate::voice::{self, Look, Voice};
 
 /// The policy and its chain. Its times are short so that nobody waits for the demo.
 const POLICY: &str = "apiVersion: kubemend.io/v1alpha1
@@ -63,7 +63,9 @@ impl<'a> Apps<'a> {
         let namespace = &apps.namespace;
         cluster.kubectl(&["create", "namespace", namespace])?;
         let policy = POLICY.replace("NAMESPACE", namespace);
-        voice.say(&format!("one policy for both apps, in namespace {namespace}:"));
+        voice.say(&format!(
+            "one policy for both apps, in namespace {namespace}:"
+        ));
         println!("\n{policy}");
         cluster.apply(&policy)?;
         cluster.apply(&apps.manifest("cart", 1, 1, CART))?;
@@ -98,8 +100,9 @@ impl<'a> Apps<'a> {
         let namespace = self.namespace.as_str();
         if self.cluster.is_fake() {
             let [crash, period] = FAKE_CRASH;
-            self.cluster
-                .kubectl(&["annotate", "pods", "-n", namespace, "-l", "app=cart", crash, period])?;
+            self.cluster.kubectl(&[
+                "annotate", "pods", "-n", namespace, "-l", "app=cart", crash, period,
+            ])?;
             voice.say("cart: KWOK plays that its pod crashes, over and over; a new pod will not");
         } else {
             let exec = ["exec", "deploy/cart", "-n", namespace, "--"];
@@ -114,11 +117,12 @@ impl<'a> Apps<'a> {
     }
 
     /// The cluster itself shows that both are well, whatever the records say.
-    pub(crate) fn are_healed(&self, voice: &Voice) -> Result<()> {
+    pub(crate) fn are_healed(&self) -> Result<()> {
         let namespace = self.namespace.as_str();
-        voice.kubectl(
+        let columns = "custom-columns=NAME:.metadata.name,RELEASE:.spec.template.metadata.labels.release,WANTED:.spec.replicas,READY:.status.readyReplicas";
+        voice::kubectl(
             self.cluster,
-            &["get", "deployments", "-n", namespace, "-L", "release"],
+            &["get", "deployments", "-n", namespace, "-o", columns],
         )?;
         let all: Value = self.cluster.get(&["deployments", "-n", namespace])?;
         let deployments = all["items"].as_array().context("no Deployments")?;
@@ -147,14 +151,18 @@ impl<'a> Apps<'a> {
                 .unwrap_or(0)
         };
         let (cart, checkout) = (count("cart"), count("checkout"));
-        Ok(format!("restarts so far: cart {cart}, checkout {checkout}; a crash loop from 2 on"))
+        Ok(format!(
+            "restarts so far: cart {cart}, checkout {checkout}; a crash loop from 2 on"
+        ))
     }
 
     fn manifest(&self, app: &str, replicas: u32, release: u32, script: &str) -> String {
         let (namespace, image) = (&self.namespace, self.cluster.busybox());
         let place = self.cluster.node_selector();
         let annotations = if self.cluster.is_fake() && release == 2 {
-            FAKE_CRASH.map(|pair| pair.replace('=', ": \"") + "\"").join(", ")
+            FAKE_CRASH
+                .map(|pair| pair.replace('=', ": \"") + "\"")
+                .join(", ")
         } else {
             String::new()
         };

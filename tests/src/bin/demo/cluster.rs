@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 use kubemend_lab::{Lab, Options};
 use serde::de::DeserializeOwned;
 
-use crate::voice::Voice;
+use crate::voice::{self, Voice};
 
 /// A cluster and how to talk to it.
 pub(crate) enum Cluster {
     /// On this machine, started by the demo or before it.
     Lab(Box<Lab>),
-    /// Somebody else's, by the name of its context.
-    Given(String),
+    /// Somebody else's: the current context of KUBECONFIG.
+    Given,
 }
 
 impl Cluster {
@@ -37,12 +37,12 @@ impl Cluster {
             voice.say("FAKE NODES: no container runs here. KWOK plays two nodes and pods that crash; all else is real");
         }
         let cluster = Self::Lab(Box::new(lab));
-        voice.kubectl(&cluster, &["get", "nodes"])?;
+        voice::kubectl(&cluster, &["get", "nodes"])?;
         Ok(cluster)
     }
 
     fn given(voice: &Voice, kubeconfig: &Path) -> Result<Self> {
-        let cluster = Self::Given(String::new());
+        let cluster = Self::Given;
         let context = cluster
             .kubectl(&["config", "current-context"])
             .context("the demo needs kubectl and a current context in KUBECONFIG")?;
@@ -51,9 +51,8 @@ impl Cluster {
             context.trim(),
             kubeconfig.display()
         ));
-        let cluster = Self::Given(context.trim().to_owned());
         cluster.has_no_policies_of_others()?;
-        voice.kubectl(&cluster, &["get", "nodes"])?;
+        voice::kubectl(&cluster, &["get", "nodes"])?;
         Ok(cluster)
     }
 
@@ -98,7 +97,7 @@ impl Cluster {
     fn run(&self, arguments: &[&str], input: &str) -> Result<String> {
         let mut kubectl = match self {
             Self::Lab(lab) => lab.kubectl(),
-            Self::Given(_) => Command::new("kubectl"),
+            Self::Given => Command::new("kubectl"),
         };
         let mut child = kubectl
             .args(arguments)
@@ -126,7 +125,7 @@ impl Cluster {
     pub(crate) fn busybox(&self) -> String {
         match self {
             Self::Lab(_) => "lab.local/busybox:1".to_owned(),
-            Self::Given(_) => {
+            Self::Given => {
                 std::env::var("KUBEMEND_DEMO_BUSYBOX").unwrap_or_else(|_| "busybox:1.37".to_owned())
             }
         }
@@ -136,7 +135,7 @@ impl Cluster {
     pub(crate) fn node_selector(&self) -> &'static str {
         match self {
             Self::Lab(_) => "nodeSelector: {kubemend.io/backoff-cap: 10s}",
-            Self::Given(_) => "",
+            Self::Given => "",
         }
     }
 
@@ -144,7 +143,7 @@ impl Cluster {
     pub(crate) fn export(&self) -> Option<String> {
         match self {
             Self::Lab(lab) => Some(format!("export KUBECONFIG={}", lab.kubeconfig().display())),
-            Self::Given(_) => None,
+            Self::Given => None,
         }
     }
 
@@ -152,7 +151,7 @@ impl Cluster {
     pub(crate) fn kubectl_for_people(&self) -> &'static str {
         match self {
             Self::Lab(_) => "target/debug/kubemend-lab kubectl",
-            Self::Given(_) => "kubectl",
+            Self::Given => "kubectl",
         }
     }
 
@@ -160,7 +159,7 @@ impl Cluster {
     pub(crate) fn how_to_end(&self, namespace: &str) -> String {
         match self {
             Self::Lab(_) => "End it:\n  make demo-down".to_owned(),
-            Self::Given(_) => format!(
+            Self::Given => format!(
                 "End it:\n  kubectl delete namespace {namespace}\n  kubectl delete -k manifests    # the operator, its kinds and all records"
             ),
         }

@@ -49,15 +49,17 @@ fn main() -> ExitCode {
 
 /// The demo from the cluster to the closing words; the text sums it up.
 fn play(voice: &Voice, fake: bool) -> Result<String> {
-    println!("Kubemend's demo: two apps break at the same time. One needs a new pod, the other its last release.");
+    println!(
+        "Kubemend's demo: two apps break at the same time. One needs a new pod, the other its last release."
+    );
 
-    voice.chapter("1/5  A cluster");
+    voice::chapter("1/5  A cluster");
     let cluster = Cluster::find(voice, fake)?;
 
-    voice.chapter("2/5  The operator");
+    voice::chapter("2/5  The operator");
     let operator = Operator::install(voice, &cluster)?;
 
-    voice.chapter("3/5  Two apps and one policy");
+    voice::chapter("3/5  Two apps and one policy");
     let apps = Apps::deploy(voice, &cluster)?;
     let told = apps
         .prove(voice)
@@ -71,21 +73,24 @@ fn play(voice: &Voice, fake: bool) -> Result<String> {
 }
 
 fn break_and_heal(voice: &Voice, apps: &Apps<'_>) -> Result<String> {
-    voice.chapter("4/5  Both break");
+    voice::chapter("4/5  Both break");
     apps.break_both(voice)?;
     let [cart, checkout] = story::follow(voice, apps)?;
 
-    voice.chapter("5/5  What happened");
-    voice.kubectl(apps.cluster, &["get", "healingevents", "-n", &apps.namespace])?;
-    apps.are_healed(voice)?;
+    voice::chapter("5/5  What happened");
+    voice::kubectl(
+        apps.cluster,
+        &["get", "healingevents", "-n", &apps.namespace],
+    )?;
+    apps.are_healed()?;
     for record in [&cart, &checkout] {
         voice.say(&story::sum(record));
     }
-    if story::chain(&cart) != "restart" || story::chain(&checkout) != "restart, restart, rollback" {
+    let cures = [&cart, &checkout].map(story::cure);
+    if cures != ["restart", "rollback"] {
         bail!(
-            "both are well, by another way than foreseen: {} and {}",
-            story::chain(&cart),
-            story::chain(&checkout)
+            "both are well, by another way than foreseen: {}",
+            cures.join(" and ")
         );
     }
     Ok(format!(
@@ -103,7 +108,10 @@ fn explain(cluster: &Cluster, operator: &Operator, apps: &Apps<'_>) {
         let printed = cluster.kubectl(&["get", what, "-n", namespace]);
         println!("{}", printed.unwrap_or_else(|error| format!("{error:#}")));
     }
-    println!("\nthe end of the operator's log:\n{}", operator.log_tail(cluster));
+    println!(
+        "\nthe end of the operator's log:\n{}",
+        operator.log_tail(cluster)
+    );
 }
 
 fn look_around(cluster: &Cluster, operator: &Operator, apps: &Apps<'_>) {

@@ -12,6 +12,18 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A wait that says nothing for so long says that it goes on.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
+/// A new part of the story.
+pub(crate) fn chapter(title: &str) {
+    println!("\n--- {title}");
+}
+
+/// Runs kubectl in front of the audience.
+pub(crate) fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
+    println!("\n$ kubectl {}", arguments.join(" "));
+    println!("{}", cluster.kubectl(arguments)?);
+    Ok(())
+}
+
 /// The narrator, who knows when the demo began.
 pub(crate) struct Voice {
     began: Instant,
@@ -28,20 +40,9 @@ impl Voice {
         self.began.elapsed().as_secs()
     }
 
-    pub(crate) fn chapter(&self, title: &str) {
-        println!("\n--- {title}");
-    }
-
     /// One line of the story.
     pub(crate) fn say(&self, text: &str) {
         println!("[{:>4} s] {text}", self.seconds());
-    }
-
-    /// Runs kubectl in front of the audience.
-    pub(crate) fn kubectl(&self, cluster: &Cluster, arguments: &[&str]) -> Result<()> {
-        println!("\n$ kubectl {}", arguments.join(" "));
-        println!("{}", cluster.kubectl(arguments)?);
-        Ok(())
     }
 
     /// Looks until it is so. What is found meanwhile is a state in words, told now and then; a look
@@ -67,7 +68,10 @@ impl Voice {
                 Err(error) => format!("{error:#}"),
             };
             if began.elapsed() > limit {
-                bail!("{what}: not within {} s; last seen: {state}", limit.as_secs());
+                bail!(
+                    "{what}: not within {} s; last seen: {state}",
+                    limit.as_secs()
+                );
             }
             if spoke.elapsed() > SILENCE_MAX {
                 spoke = Instant::now();
