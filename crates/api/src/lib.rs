@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod duration;
+pub mod timestamp;
 pub mod amount;
 pub mod mode;
 pub mod triggers;

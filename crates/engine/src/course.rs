@@ -7,15 +7,15 @@ use crate::claim::{self, Answer};
 use crate::decide::Round;
 use crate::detect::detector;
 use crate::ending;
-use crate::episode::{Done, Episode, Outcome, Phase, Skipped};
+use crate::episode::{Episode, Outcome, Phase, Skipped};
 use crate::facts::{TargetKey, Text};
 use crate::gate;
-use crate::guard;
-use crate::hold::{Hold, No};
+use crate::hold::Hold;
 use crate::intent;
 use crate::open;
 use crate::plan::Effect;
 use crate::policy::{Chain, Policy, Rule, Step};
+use crate::resolve;
 use crate::undo;
 use crate::verify::{self, Verdict};
 use crate::view::View;
@@ -38,7 +38,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
             );
             return true;
         }
-        return resolve(round, key, episode);
+        return resolve::lost(round, key, episode);
     }
     if let Some(ended) = ending::of(world, key, episode, now) {
         return round.effect(Effect::Write(Box::new(ended)));
@@ -66,7 +66,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
 }
 
 /// The rule that answers now, and its chain; the hold where the strategy is missing.
-fn chain<'a>(
+pub(crate) fn chain<'a>(
     view: &View<'a>,
     policy: &'a Policy,
     episode: &Episode,
@@ -298,87 +298,6 @@ pub(crate) fn note_skips(next: &mut Episode, skips: Vec<Skipped>) {
             Some(known) => *known = skip,
             None => next.state.skips.push(skip),
         }
-    }
-}
-
-/// An intent whose end was lost, judged by facts after it can no longer be executed.
-fn resolve(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) -> bool {
-    let (world, now) = (round.world, round.now);
-    let Some(attempt) = episode.last_attempt() else {
-        return true;
-    };
-    let found = intent::look(world, key, attempt);
-    let rearm = found.contains(&Done::NotApplied) && attempt.rearmed < intent::REARMED_MAX;
-    let refusal = if rearm {
-        judge_again(round, key, episode)
-    } else {
-        Some("NotApplied".into())
-    };
-    let mut next = episode.clone();
-    if rearm && refusal.is_none() {
-        settle_found(&mut next, &found);
-        if let Some(attempt) = next.state.attempts.last_mut() {
-            attempt.rearmed = attempt.rearmed.saturating_add(1);
-            attempt.not_after = now.plus(intent::ARMED_FOR);
-        }
-        return round.effect(Effect::Act(Box::new(next)));
-    }
-    let results: Vec<_> = found
-        .into_iter()
-        .map(|done| (done, refusal.clone().filter(|_| done == Done::NotApplied)))
-        .collect();
-    next.settle(&results, now);
-    round.effect(Effect::Write(Box::new(next)))
-}
-
-/// Results that the facts tell; what was not applied stays open, to be executed.
-fn settle_found(next: &mut Episode, found: &[Done]) {
-    let Some(attempt) = next.state.attempts.last_mut() else {
-        return;
-    };
-    let open = attempt
-        .requests
-        .iter_mut()
-        .filter(|one| one.result.is_none());
-    for (request, done) in open.zip(found) {
-        request.result = Some(*done).filter(|done| *done != Done::NotApplied);
-    }
-}
-
-/// Whether the same intent would still be made now; its budget and slot are its own already.
-fn judge_again(round: &Round<'_>, key: &TargetKey, episode: &Episode) -> Option<String> {
-    let (world, now) = (round.world, round.now);
-    if let Err(hold) = gate::may_act(world, now) {
-        return Some(hold.reason().to_owned());
-    }
-    if ending::of(world, key, episode, now).is_some() {
-        return Some("Changed".to_owned());
-    }
-    let view = View::of(world, key, now)?;
-    let policy = claim::policy(world, key, Mode::Enforce)?;
-    let Some((rule, Ok(chain))) = chain(&view, policy, episode) else {
-        return Some("PolicyGone".to_owned());
-    };
-    let attempt = episode.last_attempt()?;
-    let Some(step) = chain.step(&attempt.step) else {
-        return Some("StepGone".to_owned());
-    };
-    let detector = detector(&rule.trigger);
-    let ledger = crate::budget::Ledger::default();
-    let walk = Walk {
-        view: &view,
-        episode,
-        policy,
-        detector,
-        chain,
-        ledger: &ledger,
-    };
-    let mut requests = attempt.requests.clone();
-    requests.retain(|one| one.result.is_none());
-    match guard::pass(&walk.case(step, &[]), &mut requests) {
-        Ok(()) => None,
-        Err(No::Hold(hold)) => Some(hold.reason().to_owned()),
-        Err(No::Skip(skip)) => Some(skip.reason().to_owned()),
     }
 }
 

@@ -1,14 +1,13 @@
 //! One failure of one target from detection to its end, as the engine holds it.
 
+mod settle;
+
 use kubemend_api::event::{EventEvidence, HealingEventSpec};
 use kubemend_api::limits::ActionName;
 use kubemend_api::targets::WorkloadKind;
 
 use crate::facts::{Name, TargetKey, Text};
 use crate::moment::{Millis, Moment};
-
-/// An undo that had no effect is tried again after so long.
-const UNDO_RETRY: Millis = 30_000;
 
 /// An episode: the immutable spec of its record, and the state that moves.
 #[derive(Clone, Debug, PartialEq)]
@@ -336,87 +335,4 @@ impl Episode {
             .find(|one| &*one.step == step)
             .map_or(0, |one| one.attempts)
     }
-
-    /// Records the results of the newest attempt's requests, in their order: the act is done, or
-    /// it certainly had no effect. The caller is the effect that executed them.
-    pub fn settle(&mut self, results: &[(Done, Option<String>)], now: Moment) {
-        let Some(attempt) = self.state.attempts.last_mut() else {
-            return;
-        };
-        for (request, (done, detail)) in attempt.requests.iter_mut().zip(results) {
-            request.result = Some(*done);
-            request.detail = detail.as_deref().map(Text::from);
-        }
-        conclude(attempt, now);
-        let refused = attempt.outcome == Some(Outcome::NotApplied);
-        let rolled_back = attempt
-            .requests
-            .iter()
-            .find(|one| one.verb == Verb::Rollback && one.result == Some(Done::Applied))
-            .and_then(|one| one.to.clone());
-        let (step, detail) = (
-            attempt.step.clone(),
-            attempt.requests.iter().find_map(|one| one.detail.clone()),
-        );
-        if refused {
-            self.state.phase = Phase::Pending;
-            self.state.reason = detail.or_else(|| Some("NotApplied".into()));
-            self.refund(&step);
-            if attempt_is_scale(self.state.attempts.last()) {
-                self.state.undo = None;
-            }
-        } else {
-            self.state.phase = Phase::Verifying;
-            self.state.reason = None;
-        }
-        if rolled_back.is_some() {
-            self.state.template_hash = rolled_back;
-        }
-        self.state.message = None;
-    }
-
-    /// Records the result of an undo.
-    pub fn settle_undo(&mut self, done: Done, detail: Option<&str>, now: Moment) {
-        let Some(undo) = self.state.undo.as_mut() else {
-            return;
-        };
-        match done {
-            Done::Applied => {
-                undo.done_at = Some(now);
-                undo.result = Some("Undone".into());
-            }
-            // The replicas are no longer ours to put back, or it cannot be told: look again.
-            Done::NotApplied | Done::Unknown => {
-                undo.intent_at = None;
-                undo.not_after = None;
-                undo.due_at = now.plus(UNDO_RETRY);
-                undo.rearmed = undo.rearmed.saturating_add(1);
-                undo.result = detail.map(Text::from);
-            }
-        }
-    }
-
-    /// One attempt of that step had no effect after all.
-    fn refund(&mut self, step: &str) {
-        if let Some(spent) = self.state.spent.iter_mut().find(|one| &*one.step == step) {
-            spent.attempts = spent.attempts.saturating_sub(1);
-        }
-    }
-}
-
-/// An attempt whose requests are all answered has acted, or has certainly had no effect.
-fn conclude(attempt: &mut Attempt, now: Moment) {
-    attempt.acted_at = Some(now);
-    if attempt
-        .requests
-        .iter()
-        .all(|one| one.result == Some(Done::NotApplied))
-    {
-        attempt.outcome = Some(Outcome::NotApplied);
-        attempt.judged_at = Some(now);
-    }
-}
-
-fn attempt_is_scale(attempt: Option<&Attempt>) -> bool {
-    attempt.is_some_and(|one| one.action == ActionName::Scale)
 }

@@ -34,6 +34,7 @@ pub mod proof;
 
 mod open;
 mod undo;
+mod resolve;
 mod course;
 mod rehearsal;
 mod history;
