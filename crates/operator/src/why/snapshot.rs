@@ -205,3 +205,63 @@ fn decode(source: Source, json: &[u8]) -> Result<Change, Failure> {
 fn garbage(error: &serde_json::Error) -> Failure {
     Failure::Garbage(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kubemend_sim::{FaultKind, Matcher, Server, Settings};
+    use serde_json::json;
+
+    async fn read(
+        refuse: &[(&str, Option<&str>, u16, &str)],
+    ) -> (Server, Result<Snapshot, Unknown>) {
+        let server = Server::new(Settings::default());
+        server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
+        for (plural, namespace, code, reason) in refuse {
+            let which = Matcher::any().resource(plural);
+            let which = match namespace {
+                Some(namespace) => which.namespace(namespace),
+                None => which,
+            };
+            server.fault(which, FaultKind::status(*code, reason));
+        }
+        let snapshot = Snapshot::read(&server.client(), "shop").await;
+        (server, snapshot)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn missing_crds_and_missing_rights_are_told_apart() {
+        let (_, snapshot) = read(&[("healingevents", None, 404, "NotFound")]).await;
+        let answer = snapshot.err().unwrap().to_string();
+        assert!(
+            answer.starts_with("CRDs missing:") && answer.contains("healingevents"),
+            "{answer}"
+        );
+        let (_, snapshot) = read(&[("pods", None, 403, "Forbidden")]).await;
+        let answer = snapshot.err().unwrap().to_string();
+        assert!(answer.starts_with("no rights: list pods"), "{answer}");
+        let (_, snapshot) = read(&[("pods", None, 500, "InternalError")]).await;
+        let answer = snapshot.err().unwrap().to_string();
+        assert!(answer.starts_with("cannot tell: list pods"), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_tenant_may_not_read_becomes_a_note() {
+        let refuse = [
+            ("healingconfigs", None, 403, "Forbidden"),
+            ("namespaces", None, 403, "Forbidden"),
+        ];
+        let (_, snapshot) = read(&refuse).await;
+        let snapshot = snapshot.unwrap_or_else(|unknown| panic!("{unknown}"));
+        let notes = snapshot.notes().join("\n");
+        assert!(
+            notes.contains("cannot tell whether the cluster is paused or capped"),
+            "{notes}"
+        );
+        assert!(
+            notes.contains("cannot tell whether the namespace lowers the mode"),
+            "{notes}"
+        );
+        assert_eq!(snapshot.unread, [Source::Config, Source::Namespaces]);
+    }
+}
