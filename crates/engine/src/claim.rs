@@ -23,14 +23,19 @@ pub fn policy<'a>(world: &'a World, key: &TargetKey, wanted: Mode) -> Option<&'a
 pub enum Answer<'a> {
     /// This rule's threshold is met.
     Rule(&'a Rule, crate::detect::Symptom),
-    /// None is; how near each is.
-    None(Vec<String>),
+    /// None is.
+    None {
+        /// How near each is, in words.
+        why: Vec<String>,
+        /// Something was seen that counts towards one of them.
+        near: bool,
+    },
 }
 
 /// The first rule whose trigger holds. A target that has been well for the whole stable stretch
 /// has no symptom, whatever its counters say: they only ever grow.
 pub fn rule<'a>(policy: &'a Policy, view: &View<'_>, relapse_of: Option<&Episode>) -> Answer<'a> {
-    let mut near = Vec::new();
+    let (mut words, mut close) = (Vec::new(), false);
     for rule in &policy.rules {
         match detector(&rule.trigger).look(view, &view.world.settings, relapse_of) {
             Sight::Present(symptom) => {
@@ -38,12 +43,21 @@ pub fn rule<'a>(policy: &'a Policy, view: &View<'_>, relapse_of: Option<&Episode
                 if !is_well(view, chain) {
                     return Answer::Rule(rule, symptom);
                 }
-                near.push(format!("{}: well for the whole stable stretch", rule.name));
+                words.push(format!(
+                    "rule {}: well for the whole stable stretch",
+                    rule.name
+                ));
             }
-            Sight::Absent(why) => near.push(format!("rule {}: {why}", rule.name)),
+            Sight::Absent { why, near } => {
+                words.push(format!("rule {}: {why}", rule.name));
+                close |= near;
+            }
         }
     }
-    Answer::None(near)
+    Answer::None {
+        why: words,
+        near: close,
+    }
 }
 
 fn is_well(view: &View<'_>, chain: Option<&Chain>) -> bool {

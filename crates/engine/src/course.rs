@@ -152,7 +152,7 @@ fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     }
     let relapse = match claim::rule(policy, view, Some(episode)) {
         Answer::Rule(rule, symptom) => Some((rule, symptom)),
-        Answer::None(_) => None,
+        Answer::None { .. } => None,
     };
     let Some((rule, symptom)) = relapse else {
         round.wake(episode.state.relapse_until);

@@ -26,8 +26,13 @@ pub struct Symptom {
 pub enum Sight {
     /// The threshold is met.
     Present(Symptom),
-    /// It is not; how near it is, in words for people.
-    Absent(String),
+    /// It is not.
+    Absent {
+        /// How near it is, in words for people.
+        why: String,
+        /// Something was seen that counts towards it.
+        near: bool,
+    },
 }
 
 /// One trigger's detector.

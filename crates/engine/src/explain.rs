@@ -7,7 +7,6 @@ use crate::decide::decide;
 use crate::episode::{Episode, Phase, Request, Verb};
 use crate::facts::TargetKey;
 use crate::gate;
-use crate::health;
 use crate::mode;
 use crate::moment::Moment;
 use crate::plan::Effect;
@@ -83,19 +82,14 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
         return open(episode);
     }
     match claim::rule(policy, &view, None) {
-        Answer::None(near) => {
-            let kind = if health::since(&view).is_some() {
-                "Healthy"
+        Answer::None { why, near } => shadowed(world, key, &view, policy).unwrap_or_else(|| {
+            let (kind, word) = if near {
+                ("BelowThreshold", "below threshold")
             } else {
-                "BelowThreshold"
+                ("Healthy", "healthy")
             };
-            let word = if kind == "Healthy" {
-                "healthy"
-            } else {
-                "below threshold"
-            };
-            Explanation::new(kind, format!("{word}: {}", near.join("; ")))
-        }
+            Explanation::new(kind, format!("{word}: {}", why.join("; ")))
+        }),
         Answer::Rule(rule, symptom) => Explanation::new(
             "Detected",
             format!(
@@ -106,6 +100,28 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
             ),
         ),
     }
+}
+
+/// Another policy sees a failure, but does not answer for this target: one policy does, and that
+/// one sees none.
+fn shadowed(
+    world: &World,
+    key: &TargetKey,
+    view: &View<'_>,
+    answers: &Policy,
+) -> Option<Explanation> {
+    let others = world
+        .policies_of(key)
+        .filter(|policy| policy.id != answers.id);
+    let mut seeing = others.filter(|policy| {
+        mode::effective(world, policy, key).mode != Mode::Suspended
+            && matches!(claim::rule(policy, view, None), Answer::Rule(..))
+    });
+    seeing.next().map(|policy| {
+        let (loser, winner) = (policy.reference(), answers.reference());
+        let what = format!("shadowed: {loser} sees a failure, but {winner} answers and sees none");
+        Explanation::new("Shadowed", what)
+    })
 }
 
 fn held(hold: &crate::hold::Hold) -> Explanation {
@@ -206,7 +222,7 @@ fn sight(world: &World, key: &TargetKey, view: &View<'_>) -> Vec<String> {
         return Vec::new();
     };
     match claim::rule(policy, view, None) {
-        Answer::None(near) => near,
+        Answer::None { why, .. } => why,
         Answer::Rule(rule, symptom) => {
             vec![format!(
                 "rule {}: {} since {}",

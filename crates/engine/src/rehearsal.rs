@@ -34,7 +34,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     };
     let rule = match claim::rule(policy, &view, None) {
         Answer::Rule(rule, _) => Some(rule),
-        Answer::None(_) => policy.rule(episode.rule()),
+        Answer::None { .. } => policy.rule(episode.rule()),
     };
     let Some(rule) = rule else { return };
     let chain = match world.chain_of(rule) {

@@ -44,6 +44,15 @@ fn counted(pod: &PodFacts, one: &Container, relapse_of: Option<&Episode>) -> u32
         .saturating_sub(baseline.map_or(0, |base| base.restarts))
 }
 
+/// Below the threshold: how many of how many, and until when they count.
+fn absent(most: u32, threshold: u32, until: Option<Moment>) -> Sight {
+    let until = until.map_or_else(String::new, |at| format!(", counted until {at}"));
+    Sight::Absent {
+        why: format!("crashLoop: {most} of {threshold} restarts{until}"),
+        near: !until.is_empty(),
+    }
+}
+
 impl Detect for CrashLoop {
     fn symptom(&self) -> &'static str {
         "CrashLoop"
@@ -52,7 +61,7 @@ impl Detect for CrashLoop {
     fn look(&self, view: &View<'_>, settings: &Settings, relapse_of: Option<&Episode>) -> Sight {
         let (window, threshold) = (window(self), restarts(self, settings));
         let healthy_at = relapse_of.and_then(|episode| episode.state.healthy_at);
-        let (mut since, mut most) = (None::<Moment>, 0);
+        let (mut since, mut most, mut newest) = (None::<Moment>, 0, None::<Moment>);
         for one in &view.pods {
             let pod = one.facts();
             for container in &pod.containers {
@@ -65,6 +74,7 @@ impl Detect for CrashLoop {
                 }
                 let restarts = counted(pod, container, relapse_of);
                 most = most.max(restarts);
+                newest = newest.max(Some(finished));
                 if restarts >= threshold {
                     let began = one.pod.failing_since.unwrap_or(finished);
                     let began = clamped(began, pod.created, view.now);
@@ -73,7 +83,7 @@ impl Detect for CrashLoop {
             }
         }
         since.map_or_else(
-            || Sight::Absent(format!("crashLoop: {most} of {threshold} restarts")),
+            || absent(most, threshold, newest.map(|at| at.plus(window))),
             |since| {
                 Sight::Present(Symptom {
                     name: self.symptom(),

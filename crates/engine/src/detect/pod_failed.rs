@@ -44,7 +44,10 @@ impl Detect for PodFailed {
             .filter(|began| healthy_at.is_none_or(|at| *began > at))
             .min();
         since.map_or_else(
-            || Sight::Absent("podFailed: no pod is Failed or Unknown".to_owned()),
+            || Sight::Absent {
+                why: "podFailed: no pod is Failed or Unknown".to_owned(),
+                near: false,
+            },
             |since| {
                 Sight::Present(Symptom {
                     name: self.symptom(),
