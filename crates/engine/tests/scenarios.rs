@@ -3,9 +3,6 @@
 //! `UPDATE=1` writes what was decided into the files; review every line against the design then.
 //! An argument plays only the files whose name contains it.
 
-// A test's modules are its own crate.
-#![allow(unreachable_pub)]
-
 mod support;
 
 use std::fmt::Write as _;

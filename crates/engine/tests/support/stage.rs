@@ -465,9 +465,16 @@ impl Stage {
     fn store_record(&mut self, event: &kubemend_api::HealingEvent) -> Box<Object> {
         let object = serde_json::to_value(event).expect("JSON");
         let key = (Source::Records, name_of(&object));
-        let stored = self.store.get(&key).map(|known| known["metadata"]["resourceVersion"].clone());
+        let stored = self
+            .store
+            .get(&key)
+            .map(|known| known["metadata"]["resourceVersion"].clone());
         let fence = stored.unwrap_or(Value::Null);
-        assert_eq!(fence, object["metadata"]["resourceVersion"], "a write of {} under another version", key.1);
+        assert_eq!(
+            fence, object["metadata"]["resourceVersion"],
+            "a write of {} under another version",
+            key.1
+        );
         self.put(object);
         let bytes = serde_json::to_vec(&self.store[&key]).expect("JSON");
         match change::read(Source::Records, &bytes).expect("a record") {
