@@ -11,6 +11,10 @@ pub const MENDED: &str = "touch /tmp/ok; exec sleep 200000";
 /// Ends after a second, every time, in every pod.
 pub const CRASHES: &str = "sleep 1; echo 'no database' > /dev/termination-log; exit 3";
 
+/// Ends after three seconds, every time: long enough for the kubelet to call each new pod ready, so
+/// that the rollout completes although no pod of it ever works.
+pub const BAD_RELEASE: &str = "sleep 3; echo 'no database' > /dev/termination-log; exit 3";
+
 /// Lives for a while and ends, every time, in every pod.
 pub const DIES_EVERY_40_S: &str = "sleep 40; exit 3";
 

@@ -23,6 +23,12 @@ use crate::transient;
 /// A verb and a resource as RBAC spells them.
 type Right = (String, String);
 
+/// Needed too, but not in every run.
+const RARE: [(&str, &str); 2] = [
+    ("create", "leases"),     // only in a new cluster
+    ("get", "healingevents"), // only where the reply to a write was lost
+];
+
 /// The process of the other stories makes room, the pod heals, and nothing is granted in vain.
 pub(crate) async fn heals_as_a_pod_with_its_own_rights(scene: Rc<Scene>) -> Result<()> {
     let mut operator = scene.operator.lock().await;
@@ -93,7 +99,8 @@ async fn page_of_metrics(cluster: &Cluster) -> Result<String> {
 fn compare(granted: &BTreeSet<Right>, used: &BTreeSet<Right>, partial: bool) -> Result<()> {
     let beyond: Vec<&Right> = used.difference(granted).collect();
     ensure!(beyond.is_empty(), "used but not granted: {beyond:?}");
-    let idle: Vec<&Right> = granted.difference(used).collect();
+    let mut idle: Vec<&Right> = granted.difference(used).collect();
+    idle.retain(|(verb, resource)| !RARE.contains(&(verb, resource)));
     ensure!(
         partial || idle.is_empty(),
         "granted but never used: {idle:?}"

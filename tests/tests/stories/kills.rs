@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use kubemend_tests::stage::Scene;
-use kubemend_tests::workload::{CRASHES, HEALTHY};
+use kubemend_tests::workload::{BAD_RELEASE, HEALTHY};
 
 use crate::release::{apply_release, proves_itself, was_rolled_back_once};
 
@@ -29,7 +29,7 @@ pub(crate) async fn five_kills_change_nothing(scene: Rc<Scene>) -> Result<()> {
         good.push(proves_itself(namespace).await?);
     }
     for namespace in &releases {
-        apply_release(namespace, CRASHES).await?;
+        apply_release(namespace, BAD_RELEASE).await?;
     }
     releases[0].restarted("web", 1, 60).await?;
 

@@ -16,10 +16,12 @@ use kubemend_tests::record;
 use kubemend_tests::stage::Scene;
 use kubemend_tests::workload::{App, CRASHES, HEALTHY, crashes_until_replaced};
 
-/// The record says what would be done, and nothing else is written.
+/// The record says what would be done, nothing else is written, and history forgets it in time.
 pub(crate) async fn dry_run_only_records(scene: Rc<Scene>) -> Result<()> {
     let namespace = scene.namespace().await?;
-    let policy = Policy::with_steps(&[RESTART, SCALE, ROLLBACK]).mode("DryRun");
+    let policy = Policy::with_steps(&[RESTART, SCALE, ROLLBACK])
+        .mode("DryRun")
+        .history("{ttl: 10s}");
     namespace.apply(&policy.yaml()).await?;
     namespace.apply(&App::running(CRASHES).yaml()).await?;
     let pods = namespace.pods_when("web", 1).await?;
@@ -44,7 +46,14 @@ pub(crate) async fn dry_run_only_records(scene: Rc<Scene>) -> Result<()> {
     namespace.apply(&App::running(HEALTHY).yaml()).await?;
     let record = namespace.record_in("Superseded", 60).await?;
     ensure!(record::chain(&record) == "restart WouldAct");
-    Ok(())
+    let look = async || {
+        let records = namespace.records().await?;
+        Ok(match records.first() {
+            None => Look::Found(()),
+            Some(record) => Look::NotYet(record::summary(record)),
+        })
+    };
+    await_condition("the record is pruned", Duration::from_secs(40), look).await
 }
 
 /// A suspended policy opens no record; the same policy in Enforce acts on the same failure.
@@ -94,14 +103,10 @@ pub(crate) async fn a_deleted_policy_aborts(scene: Rc<Scene>) -> Result<()> {
     Ok(())
 }
 
-/// A target that is deleted ends its episode, and the record goes when nothing remembers it.
+/// A target that is deleted ends its episode.
 pub(crate) async fn a_deleted_target_aborts(scene: Rc<Scene>) -> Result<()> {
-    const SHORT_MEMORY: &str = "{name: restart, action: {restartPod: {}}, verify: {timeout: 60s, stableFor: 15s, relapseWindow: 15s}}";
     let namespace = scene.namespace().await?;
-    let policy = Policy::with_steps(&[SHORT_MEMORY])
-        .history("{ttl: 10s}")
-        .yaml();
-    restart_under_way(&namespace, &policy).await?;
+    restart_under_way(&namespace, &Policy::with_steps(&[RESTART]).yaml()).await?;
     namespace
         .api::<Deployment>()
         .delete("web", &DeleteParams::foreground())
@@ -111,14 +116,7 @@ pub(crate) async fn a_deleted_target_aborts(scene: Rc<Scene>) -> Result<()> {
 
     ensure!(record::reason(&record) == "TargetGone");
     ensure!(record::status(&record).ended_at.is_some());
-    let look = async || {
-        let records = namespace.records().await?;
-        Ok(match records.first() {
-            None => Look::Found(()),
-            Some(record) => Look::NotYet(record::summary(record)),
-        })
-    };
-    await_condition("the record is pruned", Duration::from_secs(90), look).await
+    Ok(())
 }
 
 /// A pause of the whole cluster holds what it finds and lets it go again.

@@ -11,7 +11,7 @@ use kubemend_tests::namespace::{Namespace, revision, writers};
 use kubemend_tests::policy::{Policy, RESTART, ROLLBACK, SCALE, strategy};
 use kubemend_tests::record;
 use kubemend_tests::stage::Scene;
-use kubemend_tests::workload::{App, CRASHES, HEALTHY, MENDED};
+use kubemend_tests::workload::{App, BAD_RELEASE, HEALTHY, MENDED};
 
 const REPLICAS: usize = 2;
 
@@ -20,7 +20,7 @@ pub(crate) async fn is_rolled_back(scene: Rc<Scene>) -> Result<()> {
     let namespace = scene.namespace().await?;
     apply_release(&namespace, HEALTHY).await?;
     let good = proves_itself(&namespace).await?;
-    apply_release(&namespace, CRASHES).await?;
+    apply_release(&namespace, BAD_RELEASE).await?;
 
     let record = namespace.record_in("Recovered", 180).await?;
 
@@ -53,7 +53,7 @@ pub(crate) async fn is_superseded_by_an_own_fix(scene: Rc<Scene>) -> Result<()> 
     let namespace = scene.namespace().await?;
     apply_release(&namespace, HEALTHY).await?;
     proves_itself(&namespace).await?;
-    apply_release(&namespace, CRASHES).await?;
+    apply_release(&namespace, BAD_RELEASE).await?;
     let acted = |record: &HealingEvent| !record::attempts(record).is_empty();
     namespace
         .record_when("a restart is under way", 120, acted)

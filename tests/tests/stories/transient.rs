@@ -64,6 +64,8 @@ fn says_what_happened(record: &HealingEvent) -> Result<()> {
         (0..=30_000).contains(&recovery),
         "recovered after {recovery} ms"
     );
+    let acted_at = status.attempts[0].acted_at.clone();
+    ensure!(status.healthy_at > acted_at, "healthy before the act");
     ensure!(status.objective.as_deref() == Some("Met"));
     let detection = record::millis(status.detection.as_ref()).context("no detection")?;
     let outage = record::millis(status.outage.as_ref()).context("no outage")?;

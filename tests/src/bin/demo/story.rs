@@ -151,19 +151,19 @@ fn outcome(attempt: &EventAttempt) -> Option<String> {
 }
 
 fn times(status: &HealingEventStatus) -> String {
-    let text = |length: &Option<Duration>| {
-        let millis = length.as_ref().map(Duration::as_millis);
-        millis.map_or_else(
-            || "?".to_owned(),
-            |millis| format!("{}.{} s", millis / 1000, millis % 1000 / 100),
-        )
-    };
     let objective = status.objective.as_deref().unwrap_or("not set");
     format!(
         "detected {} after the first failure, healthy {} later, outage {}; objective {objective}",
-        text(&status.detection),
-        text(&status.recovery),
-        text(&status.outage),
+        seconds(status.detection.as_ref()),
+        seconds(status.recovery.as_ref()),
+        seconds(status.outage.as_ref()),
+    )
+}
+
+fn seconds(length: Option<&Duration>) -> String {
+    record::millis(length).map_or_else(
+        || "?".to_owned(),
+        |millis| format!("{}.{} s", millis / 1000, millis % 1000 / 100),
     )
 }
 
@@ -192,9 +192,9 @@ pub(crate) fn cure(record: &HealingEvent) -> String {
 /// The app, its cure and its recovery, for the last line.
 pub(crate) fn short(record: &HealingEvent) -> Option<String> {
     let status = record::status(record);
-    let seconds = record::millis(status.recovery.as_ref())?.div_euclid(1000);
+    let recovery = seconds(Some(status.recovery.as_ref()?));
     Some(format!(
-        "{} healed by {} {seconds} s after detection",
+        "{} healed by {} {recovery} after detection",
         name(record),
         status.step?
     ))
