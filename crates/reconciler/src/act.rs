@@ -164,7 +164,13 @@ async fn attempt(
         dry,
     };
     // At most ten, by the record's schema.
-    join_all(attempt.requests.iter().map(|wanted| one(&hand, episode, wanted))).await
+    join_all(
+        attempt
+            .requests
+            .iter()
+            .map(|wanted| one(&hand, episode, wanted)),
+    )
+    .await
 }
 
 /// Every verb has its file; a new one does not compile without.
@@ -178,7 +184,10 @@ async fn one(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
     match wanted.verb {
         Verb::Evict | Verb::Delete => restart_pod::run(hand, &episode.id.namespace, wanted).await,
         Verb::Scale => {
-            let number = |text: &Option<_>| text.as_ref().and_then(|one: &kubemend_engine::facts::Text| one.parse().ok());
+            let number = |text: &Option<_>| {
+                text.as_ref()
+                    .and_then(|one: &kubemend_engine::facts::Text| one.parse().ok())
+            };
             let (Some(from), Some(to)) = (number(&wanted.from), number(&wanted.to)) else {
                 return Answer::not_applied("Invalid");
             };
@@ -224,7 +233,11 @@ async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
             return settled(Answer::not_applied(why));
         }
         match hand.send(request.dry(hand.dry)).await {
-            Ok(object) => return Answer::applied(version(source, &object)),
+            // An answer without a version is no answer: what to wait for is read instead.
+            Ok(object) => match version(source, &object) {
+                Some(seen) => return Answer::applied(Some(seen)),
+                None => unsure = Some("UnreadableAnswer"),
+            },
             Err(failure @ (Failure::Conflict(_) | Failure::Invalid(_))) => refused = failure,
             Err(failure) if failure.certainly_not_applied() => {
                 return settled(Answer::refused(&failure));

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 const FIRST: Duration = Duration::from_millis(500);
 const MOST: Duration = Duration::from_secs(10);
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// The waits of one watch.
 #[derive(Debug)]

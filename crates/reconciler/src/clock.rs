@@ -15,10 +15,15 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that starts with the system's wall time.
-    #[allow(clippy::disallowed_methods, reason = "the one place where time is read")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place where time is read"
+    )]
     pub fn system() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let millis = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let millis = since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        });
         Self::starting_at(Moment::from_millis(millis))
     }
 
@@ -39,7 +44,7 @@ impl Clock {
     /// When the monotonic clock will show that moment; nothing is further away than a day, which
     /// keeps the sum within what an `Instant` can hold.
     pub fn instant_at(&self, at: Option<Moment>) -> Instant {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        const DAY: Duration = Duration::from_hours(24);
         let now = Instant::now();
         let Some(at) = at else { return now + DAY };
         let wait = u64::try_from(at.since(self.now()).max(0)).unwrap_or(0);
@@ -59,6 +64,9 @@ mod tests {
         let at = clock.instant_at(Some(Moment::from_millis(4_000)));
         assert_eq!(at - Instant::now(), Duration::from_secs(1));
         assert_eq!(clock.instant_at(Some(Moment::MAX)), clock.instant_at(None));
-        assert_eq!(clock.instant_at(Some(Moment::from_millis(0))), Instant::now());
+        assert_eq!(
+            clock.instant_at(Some(Moment::from_millis(0))),
+            Instant::now()
+        );
     }
 }

@@ -24,11 +24,11 @@ const AT_ONCE: u32 = 32;
 
 /// The sum of all parts' own deadlines: an intent of three sendings and readings (60 s), evidence
 /// (3 s), the act until its notAfter and a last answer (40 s), and the result (60 s).
-const WITHIN: Duration = Duration::from_secs(180);
+const WITHIN: Duration = Duration::from_mins(3);
 
 /// The result of an act is worth more than one try; what is lost is settled by looking, after
 /// notAfter, and that costs the user half a minute.
-const RESULT_WITHIN: Duration = Duration::from_secs(60);
+const RESULT_WITHIN: Duration = Duration::from_mins(1);
 
 /// A write that failed for a passing reason is not tried again before this, in milliseconds.
 const AGAIN: i64 = 2_000;
@@ -130,10 +130,26 @@ impl Hands {
             Effect::Act(episode) => self.act(&permit, &before, *episode).await,
             Effect::Undo(episode) => self.undo(&permit, &before, *episode).await,
             Effect::Rehearse(episode) => self.rehearse(&permit, &before, *episode).await,
-            Effect::Prove { revision, uid, version, hash, proof, .. } => {
-                let mark = Mark { revision: &revision, uid: &uid, version: &version, hash: &hash, proof };
+            Effect::Prove {
+                revision,
+                uid,
+                version,
+                hash,
+                proof,
+                ..
+            } => {
+                let mark = Mark {
+                    revision: &revision,
+                    uid: &uid,
+                    version: &version,
+                    hash: &hash,
+                    proof,
+                };
                 match act::prove(&self.client, &permit, mark).await {
-                    Ok(awaits) => Ended { awaits: awaits.into_iter().collect(), ..Ended::default() },
+                    Ok(awaits) => Ended {
+                        awaits: awaits.into_iter().collect(),
+                        ..Ended::default()
+                    },
                     Err(failure) => {
                         tracing::debug!(%revision, %failure, "a revision could not be marked");
                         self.again()
@@ -164,12 +180,24 @@ impl Hands {
         news::written(&self.metrics, before, recorded.get());
         let intended = recorded.get().clone();
         let Some(attempt) = intended.last_attempt() else {
-            return Ended { record: Some(intended.into()), ..Ended::default() };
+            return Ended {
+                record: Some(intended.into()),
+                ..Ended::default()
+            };
         };
-        let said = evidence::read(&self.client, &intended.id.namespace, attempt, &intended.state.evidence).await;
+        let said = evidence::read(
+            &self.client,
+            &intended.id.namespace,
+            attempt,
+            &intended.state.evidence,
+        )
+        .await;
         let answers = act::execute(&self.client, permit, &self.clock, &recorded).await;
         let mut episode = recorded.into_inner();
-        let results: Vec<_> = answers.iter().map(|one| (one.done, one.detail.map(str::to_owned))).collect();
+        let results: Vec<_> = answers
+            .iter()
+            .map(|one| (one.done, one.detail.map(str::to_owned)))
+            .collect();
         episode.settle(&results, self.clock.now());
         episode.state.evidence = said;
         self.result(permit, &intended, episode, &answers).await
@@ -200,10 +228,20 @@ impl Hands {
     }
 
     /// Writes the result of an act, more stubbornly than anything else.
-    async fn result(&self, permit: &Permit, intended: &Episode, episode: Episode, answers: &[Answer]) -> Ended {
+    async fn result(
+        &self,
+        permit: &Permit,
+        intended: &Episode,
+        episode: Episode,
+        answers: &[Answer],
+    ) -> Ended {
         let write = async {
             loop {
-                match self.ledger.write(permit, &intended.state, episode.clone()).await {
+                match self
+                    .ledger
+                    .write(permit, &intended.state, episode.clone())
+                    .await
+                {
                     Kept::Failed(failure) if failure != Failure::Fenced => {
                         tracing::warn!(episode = %episode.id, %failure, "a result could not be recorded, retrying");
                         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -212,26 +250,40 @@ impl Hands {
                 }
             }
         };
-        let kept = timeout(RESULT_WITHIN, write).await.unwrap_or(Kept::Failed(Failure::Timeout));
+        let kept = timeout(RESULT_WITHIN, write)
+            .await
+            .unwrap_or(Kept::Failed(Failure::Timeout));
         if let Kept::Written(stored) = &kept {
             news::written(&self.metrics, &intended.state, stored);
         }
         let mut ended = self.kept(&episode, kept);
         // The intent stands in the record, whatever became of the result.
         ended.record = ended.record.or_else(|| Some(intended.clone().into()));
-        ended.awaits.extend(answers.iter().filter_map(|one| one.awaits.clone()));
+        ended
+            .awaits
+            .extend(answers.iter().filter_map(|one| one.awaits.clone()));
         let later = answers.iter().filter_map(|one| one.retry_after).max();
-        let later = later.map(|wait| self.clock.now().plus(i64::try_from(wait.as_millis()).unwrap_or(AGAIN)));
+        let later = later.map(|wait| {
+            self.clock
+                .now()
+                .plus(i64::try_from(wait.as_millis()).unwrap_or(AGAIN))
+        });
         ended.retry_at = ended.retry_at.max(later);
         ended
     }
 
     fn kept(&self, episode: &Episode, kept: Kept) -> Ended {
         match kept {
-            Kept::Written(stored) => Ended { record: Some(stored), ..Ended::default() },
+            Kept::Written(stored) => Ended {
+                record: Some(stored),
+                ..Ended::default()
+            },
             Kept::Other(stored) => {
                 tracing::info!(episode = %episode.id, "the record was changed meanwhile; judging again");
-                Ended { record: Some(stored), ..Ended::default() }
+                Ended {
+                    record: Some(stored),
+                    ..Ended::default()
+                }
             }
             Kept::Missing => Ended {
                 awaits: vec![Await::RecordGone(episode.id.clone())],
@@ -239,7 +291,9 @@ impl Hands {
             },
             Kept::Failed(failure) => {
                 tracing::warn!(episode = %episode.id, %failure, "a record could not be written");
-                let wait = failure.retry_after().and_then(|wait| i64::try_from(wait.as_millis()).ok());
+                let wait = failure
+                    .retry_after()
+                    .and_then(|wait| i64::try_from(wait.as_millis()).ok());
                 Ended {
                     retry_at: Some(self.clock.now().plus(wait.unwrap_or(AGAIN).max(AGAIN))),
                     ..Ended::default()
@@ -259,7 +313,9 @@ impl Hands {
 fn reply(target: TargetKey, ended: Ended) -> Reply {
     Reply {
         target,
-        record: ended.record.map(|episode| Box::new(Object::Record(episode))),
+        record: ended
+            .record
+            .map(|episode| Box::new(Object::Record(episode))),
         awaits: ended.awaits,
         retry_at: ended.retry_at,
     }

@@ -81,8 +81,10 @@ struct Event {
     kind: String,
     reason: Option<String>,
     message: Option<String>,
-    last_timestamp: Option<String>,
-    event_time: Option<String>,
+    #[serde(rename = "lastTimestamp")]
+    last: Option<String>,
+    #[serde(rename = "eventTime")]
+    at: Option<String>,
 }
 
 /// Reads what the pods of an attempt say; what was known before stays behind it.
@@ -93,7 +95,10 @@ pub(crate) async fn read(
     before: &[EventEvidence],
 ) -> Vec<EventEvidence> {
     let mut found = Vec::new();
-    let pods = attempt.requests.iter().filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete));
+    let pods = attempt
+        .requests
+        .iter()
+        .filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete));
     let reading = async {
         for pod in pods {
             let name = Name::new(namespace, &pod.name);
@@ -145,7 +150,10 @@ fn of_pod(name: &Name, status: Status) -> Vec<EventEvidence> {
         ..EventEvidence::default()
     };
     let whole = whole.reason.is_some().then_some(whole);
-    let containers = status.init_container_statuses.into_iter().chain(status.container_statuses);
+    let containers = status
+        .init_container_statuses
+        .into_iter()
+        .chain(status.container_statuses);
     let ended = containers.filter_map(|one| {
         let end = one.state.terminated.or(one.last_state.terminated)?;
         Some(EventEvidence {
@@ -164,15 +172,18 @@ fn of_events(name: &Name, events: Events) -> impl Iterator<Item = EventEvidence>
     let mut events = events.items;
     // A server that knows no such selector returns all types.
     events.retain(|one| one.kind == "Warning");
-    let when = |one: &Event| one.last_timestamp.clone().or_else(|| one.event_time.clone());
+    let when = |one: &Event| one.last.clone().or_else(|| one.at.clone());
     events.sort_by_key(|one| std::cmp::Reverse(when(one)));
     let pod = name.name.to_string();
-    events.into_iter().take(EVENTS_MAX).map(move |one| EventEvidence {
-        pod: pod.clone(),
-        reason: cut(one.reason, 64),
-        message: cut(one.message, TEXT_MAX),
-        ..EventEvidence::default()
-    })
+    events
+        .into_iter()
+        .take(EVENTS_MAX)
+        .map(move |one| EventEvidence {
+            pod: pod.clone(),
+            reason: cut(one.reason, 64),
+            message: cut(one.message, TEXT_MAX),
+            ..EventEvidence::default()
+        })
 }
 
 fn cut(text: Option<String>, most: usize) -> Option<String> {
@@ -198,7 +209,13 @@ mod tests {
         let found = of_pod(&Name::new("shop", "web-1"), status);
         assert_eq!(found.len(), 1);
         let one = &found[0];
-        assert_eq!((one.exit_code, one.restarts, one.message.as_deref()), (Some(3), Some(4), Some("no db")));
-        assert_eq!(cut(Some("x".repeat(600)), TEXT_MAX).map(|text| text.len()), Some(TEXT_MAX));
+        assert_eq!(
+            (one.exit_code, one.restarts, one.message.as_deref()),
+            (Some(3), Some(4), Some("no db"))
+        );
+        assert_eq!(
+            cut(Some("x".repeat(600)), TEXT_MAX).map(|text| text.len()),
+            Some(TEXT_MAX)
+        );
     }
 }

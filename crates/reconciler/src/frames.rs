@@ -48,7 +48,9 @@ impl Frames {
 
     fn line(&mut self) -> Option<Bytes> {
         loop {
-            let end = self.buffer[self.scanned..].iter().position(|byte| *byte == b'\n');
+            let end = self.buffer[self.scanned..]
+                .iter()
+                .position(|byte| *byte == b'\n');
             let Some(end) = end else {
                 self.scanned = self.buffer.len();
                 return None;
@@ -85,9 +87,20 @@ mod tests {
         let all = lines(b"{\"a\":1}\n\n{\"b\":2}\r\n{\"torn".to_vec()).await;
         let texts: Vec<_> = all
             .iter()
-            .map(|line| line.clone().unwrap().map(|line| String::from_utf8_lossy(&line).trim().to_owned()))
+            .map(|line| {
+                line.clone()
+                    .unwrap()
+                    .map(|line| String::from_utf8_lossy(&line).trim().to_owned())
+            })
             .collect();
-        assert_eq!(texts, [Some("{\"a\":1}".to_owned()), Some("{\"b\":2}".to_owned()), None]);
+        assert_eq!(
+            texts,
+            [
+                Some("{\"a\":1}".to_owned()),
+                Some("{\"b\":2}".to_owned()),
+                None
+            ]
+        );
     }
 
     #[tokio::test]

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 /// A watch that is silent for longer than this no longer counts as watching: two restarts of its
 /// fifteen seconds and their backoff were missed.
-const STALE: Duration = Duration::from_secs(60);
+const STALE: Duration = Duration::from_mins(1);
 
 /// The round's heart beats every five seconds at least; twelve missed beats are no coincidence.
-const DEAD: Duration = Duration::from_secs(60);
+const DEAD: Duration = Duration::from_mins(1);
 
 /// Shared by the watches, the round and the admin server; clones see the same state.
 #[derive(Clone, Debug)]
@@ -72,7 +72,12 @@ impl Health {
                 (false, _) => "not listed yet",
             };
             // Writing into a String cannot fail.
-            let _ = writeln!(why, "{}: {what} {}", source.plural(), view.trouble.unwrap_or(""));
+            let _ = writeln!(
+                why,
+                "{}: {what} {}",
+                source.plural(),
+                view.trouble.unwrap_or("")
+            );
         }
         if why.is_empty() { Ok(()) } else { Err(why) }
     }

@@ -97,11 +97,26 @@ pub async fn run(parts: Parts, shutdown: impl Future<Output = ()>) -> Result<(),
         tasks.spawn(watch.run());
     }
     if let Some(records) = records {
-        tasks.spawn(lead::follow(parts.fence.clone(), records, changes.clone(), parts.health.clone()));
+        tasks.spawn(lead::follow(
+            parts.fence.clone(),
+            records,
+            changes.clone(),
+            parts.health.clone(),
+        ));
     }
     let (reports, latest) = channel::channel(Reports::default());
-    tasks.spawn(policies::write(parts.act.clone(), parts.fence.clone(), latest));
-    let hands = Hands::new(parts.act, parts.fence, parts.clock, parts.metrics.clone(), changes);
+    tasks.spawn(policies::write(
+        parts.act.clone(),
+        parts.fence.clone(),
+        latest,
+    ));
+    let hands = Hands::new(
+        parts.act,
+        parts.fence,
+        parts.clock,
+        parts.metrics.clone(),
+        changes,
+    );
     let round = Round {
         world: World::new(parts.settings),
         clock: parts.clock,

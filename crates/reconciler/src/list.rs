@@ -19,7 +19,7 @@ const PAGE: usize = 500;
 const PAGE_MAX: usize = 64 * 1024 * 1024;
 
 /// A slow server still sends a page in this time; it is also the API server's own limit.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 /// A list that is being read.
 pub(crate) struct List {
@@ -111,7 +111,11 @@ fn decode(source: Source, body: &[u8]) -> Result<(PageMeta, Page), Failure> {
 }
 
 /// A complete list at once, for those who look once.
-pub(crate) async fn all(client: &Client, source: Source, clock: &Clock) -> Result<Vec<Change>, Failure> {
+pub(crate) async fn all(
+    client: &Client,
+    source: Source,
+    clock: &Clock,
+) -> Result<Vec<Change>, Failure> {
     let mut list = List::begin(source, clock);
     let mut changes = vec![Change::ListBegins(source)];
     loop {

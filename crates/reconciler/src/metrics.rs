@@ -25,8 +25,8 @@ const POD_SERIES_MAX: usize = 1_000;
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    failures: Family<Pod, Counter>,
-    failing: Arc<Mutex<VecDeque<Pod>>>,
+    failures: Family<FailingPod, Counter>,
+    failing: Arc<Mutex<VecDeque<FailingPod>>>,
     actions: Family<Action, Counter>,
     recovery: Family<ActionType, Histogram, fn() -> Histogram>,
     detection: Histogram,
@@ -41,7 +41,7 @@ pub struct Metrics {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Pod {
+struct FailingPod {
     namespace: String,
     pod_name: String,
     failure_type: String,
@@ -110,32 +110,83 @@ impl Default for Metrics {
 }
 
 /// From a kubelet's restart to an operator's patience.
-const SECONDS: [f64; 14] =
-    [0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1_800.0];
+const SECONDS: [f64; 14] = [
+    0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1_800.0,
+];
 
 impl Metrics {
     fn register(&self) -> Registry {
         let mut all = Registry::default();
         // Counters get their `_total` from the library.
-        all.register("self_healing_pod_failures", "Failing pods, once per pod and episode", self.failures.clone());
-        all.register("self_healing_recovery_actions", "Attempts at their outcome; success is Recovered", self.actions.clone());
-        all.register("self_healing_recovery_duration_seconds", "From the curing attempt's intent to healthy", self.recovery.clone());
-        all.register("self_healing_failure_detection_duration_seconds", "From failure to detection, once per episode", self.detection.clone());
-        all.register("kubemend_rounds", "Decisions over the whole world", self.rounds.clone());
-        all.register("kubemend_round_duration_seconds", "Time that one round took", self.round.clone());
-        all.register("kubemend_holds", "Targets that are held now, by reason", self.holds.clone());
-        all.register("kubemend_open_episodes", "Episodes that have not ended, by phase", self.open.clone());
-        all.register("kubemend_watch_freshness_seconds", "Age of the view of a collection", self.freshness.clone());
-        all.register("kubemend_watch_failures", "Interrupted watches, by reason", self.watch_failures.clone());
-        all.register("kubemend_unreadable_objects", "Objects that cannot be read now", self.unreadable.clone());
-        all.register("kubemend_api_requests", "Requests to the API server", self.requests.clone());
+        all.register(
+            "self_healing_pod_failures",
+            "Failing pods, once per pod and episode",
+            self.failures.clone(),
+        );
+        all.register(
+            "self_healing_recovery_actions",
+            "Attempts at their outcome; success is Recovered",
+            self.actions.clone(),
+        );
+        all.register(
+            "self_healing_recovery_duration_seconds",
+            "From the curing attempt's intent to healthy",
+            self.recovery.clone(),
+        );
+        all.register(
+            "self_healing_failure_detection_duration_seconds",
+            "From failure to detection, once per episode",
+            self.detection.clone(),
+        );
+        all.register(
+            "kubemend_rounds",
+            "Decisions over the whole world",
+            self.rounds.clone(),
+        );
+        all.register(
+            "kubemend_round_duration_seconds",
+            "Time that one round took",
+            self.round.clone(),
+        );
+        all.register(
+            "kubemend_holds",
+            "Targets that are held now, by reason",
+            self.holds.clone(),
+        );
+        all.register(
+            "kubemend_open_episodes",
+            "Episodes that have not ended, by phase",
+            self.open.clone(),
+        );
+        all.register(
+            "kubemend_watch_freshness_seconds",
+            "Age of the view of a collection",
+            self.freshness.clone(),
+        );
+        all.register(
+            "kubemend_watch_failures",
+            "Interrupted watches, by reason",
+            self.watch_failures.clone(),
+        );
+        all.register(
+            "kubemend_unreadable_objects",
+            "Objects that cannot be read now",
+            self.unreadable.clone(),
+        );
+        all.register(
+            "kubemend_api_requests",
+            "Requests to the API server",
+            self.requests.clone(),
+        );
         all
     }
 
     /// Everything in OpenMetrics text.
     pub fn render(&self, health: &Health) -> Result<String, fmt::Error> {
         for (source, age) in health.ages() {
-            let of = Of { source: source.plural() };
+            let of = Of {
+                source: source.plural(),
+            };
             self.freshness.get_or_create(&of).set(age.as_secs_f64());
         }
         let mut out = String::new();
@@ -145,7 +196,7 @@ impl Metrics {
 
     /// A pod is failing; told once per pod and episode.
     pub(crate) fn pod_failed(&self, namespace: &str, pod: &str, failure_type: &str) {
-        let labels = Pod {
+        let labels = FailingPod {
             namespace: namespace.to_owned(),
             pod_name: pod.to_owned(),
             failure_type: failure_type.to_owned(),
@@ -165,13 +216,18 @@ impl Metrics {
     /// An attempt has its outcome.
     pub(crate) fn attempt_judged(&self, action: ActionName, recovered: bool) {
         let success = if recovered { "true" } else { "false" };
-        let labels = Action { action_type: action_type(action), success };
+        let labels = Action {
+            action_type: action_type(action),
+            success,
+        };
         self.actions.get_or_create(&labels).inc();
     }
 
     /// An attempt cured.
     pub(crate) fn recovered(&self, action: ActionName, seconds: f64) {
-        let labels = ActionType { action_type: action_type(action) };
+        let labels = ActionType {
+            action_type: action_type(action),
+        };
         self.recovery.get_or_create(&labels).observe(seconds);
     }
 
@@ -188,7 +244,9 @@ impl Metrics {
     pub(crate) fn holds(&self, holds: &[Held]) {
         self.holds.clear();
         for held in holds {
-            let labels = Reason { reason: held.hold.reason() };
+            let labels = Reason {
+                reason: held.hold.reason(),
+            };
             self.holds.get_or_create(&labels).inc();
         }
     }
@@ -201,12 +259,17 @@ impl Metrics {
     }
 
     pub(crate) fn watch_failed(&self, source: Source, reason: &'static str) {
-        let labels = Trouble { source: source.plural(), reason };
+        let labels = Trouble {
+            source: source.plural(),
+            reason,
+        };
         self.watch_failures.get_or_create(&labels).inc();
     }
 
     pub(crate) fn unreadable(&self, source: Source, count: usize) {
-        let of = Of { source: source.plural() };
+        let of = Of {
+            source: source.plural(),
+        };
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.unreadable.get_or_create(&of).set(count);
     }

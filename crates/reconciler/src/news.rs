@@ -23,7 +23,10 @@ pub(crate) fn written(metrics: &Metrics, before: &State, episode: &Episode) {
     let after = &episode.state;
     for (index, attempt) in after.attempts.iter().enumerate() {
         // An attempt without effect is overwritten by the next, so its place tells nothing.
-        let old = before.attempts.iter().find(|old| old.intent_at == attempt.intent_at);
+        let old = before
+            .attempts
+            .iter()
+            .find(|old| old.intent_at == attempt.intent_at);
         about(metrics, episode, index, old, attempt);
     }
     let id = &episode.id;
@@ -54,7 +57,11 @@ fn about(metrics: &Metrics, episode: &Episode, index: usize, old: Option<&Attemp
         tracing::info!(episode = %id, step, action, "intent armed again");
     }
     if new.acted_at.is_some() && old.is_none_or(|old| old.acted_at.is_none()) {
-        let results: Vec<_> = new.requests.iter().map(|one| (&*one.name, one.result, one.detail.as_deref())).collect();
+        let results: Vec<_> = new
+            .requests
+            .iter()
+            .map(|one| (&*one.name, one.result, one.detail.as_deref()))
+            .collect();
         tracing::info!(episode = %id, step, action, ?results, "acted");
     }
     let known = old.and_then(|old| old.outcome);
@@ -70,8 +77,12 @@ fn about(metrics: &Metrics, episode: &Episode, index: usize, old: Option<&Attemp
 /// Counts the pods that the attempt names and that no earlier one of the episode named.
 fn failing(metrics: &Metrics, episode: &Episode, index: usize) {
     let pods = |attempt: &Attempt| {
-        let pods = attempt.requests.iter().filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete));
-        pods.map(|one| (one.name.clone(), one.uid.clone())).collect::<BTreeSet<_>>()
+        let pods = attempt
+            .requests
+            .iter()
+            .filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete));
+        pods.map(|one| (one.name.clone(), one.uid.clone()))
+            .collect::<BTreeSet<_>>()
     };
     let attempts = &episode.state.attempts;
     let known: BTreeSet<_> = attempts.iter().take(index).flat_map(pods).collect();
@@ -86,12 +97,17 @@ fn judged(metrics: &Metrics, episode: &Episode, attempt: &Attempt, outcome: Outc
     match outcome {
         Outcome::Recovered => {
             metrics.attempt_judged(attempt.action, true);
-            let healthy = episode.state.healthy_at.filter(|_| episode.state.phase == Phase::Recovered);
+            let healthy = episode
+                .state
+                .healthy_at
+                .filter(|_| episode.state.phase == Phase::Recovered);
             if let Some(healthy) = healthy {
                 metrics.recovered(attempt.action, seconds(healthy.since(attempt.intent_at)));
             }
         }
-        Outcome::NotRecovered | Outcome::Inconclusive => metrics.attempt_judged(attempt.action, false),
+        Outcome::NotRecovered | Outcome::Inconclusive => {
+            metrics.attempt_judged(attempt.action, false);
+        }
         // Nothing was tried to the end: no success and no failure.
         Outcome::NotApplied | Outcome::WouldAct | Outcome::Partial | Outcome::Superseded => {}
     }
@@ -109,7 +125,10 @@ fn failure_type(symptom: &str) -> &'static str {
         .map_or("other", Trigger::label)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "spans of milliseconds are far below 2^52")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "spans of milliseconds are far below 2^52"
+)]
 fn seconds(millis: i64) -> f64 {
     millis.max(0) as f64 / 1_000.0
 }

@@ -58,10 +58,15 @@ where
         let answer = self.inner.call(request);
         async move {
             let answer = answer.await;
-            let code = answer
-                .as_ref()
-                .map_or_else(|_| "error".to_owned(), |answer| answer.status().as_str().to_owned());
-            let labels = Asked { verb, resource, code };
+            let code = answer.as_ref().map_or_else(
+                |_| "error".to_owned(),
+                |answer| answer.status().as_str().to_owned(),
+            );
+            let labels = Asked {
+                verb,
+                resource,
+                code,
+            };
             requests.get_or_create(&labels).inc();
             answer
         }
@@ -71,10 +76,17 @@ where
 
 /// Verb and resource, names left out. Only this program's own paths come here, so they are few.
 fn asked(method: &Method, uri: &http::Uri) -> (&'static str, String) {
-    let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = uri
+        .path()
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
     let rest = match parts.as_slice() {
-        ["api", _, "namespaces", _, rest @ ..] if !rest.is_empty() => rest,
-        ["apis", _, _, "namespaces", _, rest @ ..] if !rest.is_empty() => rest,
+        ["api", _, "namespaces", _, rest @ ..] | ["apis", _, _, "namespaces", _, rest @ ..]
+            if !rest.is_empty() =>
+        {
+            rest
+        }
         ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
         _ => &[],
     };
@@ -84,7 +96,9 @@ fn asked(method: &Method, uri: &http::Uri) -> (&'static str, String) {
         [plural, _, subresource, ..] => (format!("{plural}/{subresource}"), true),
         [] => ("other".to_owned(), true),
     };
-    let watch = uri.query().is_some_and(|query| query.contains("watch=true"));
+    let watch = uri
+        .query()
+        .is_some_and(|query| query.contains("watch=true"));
     let verb = match *method {
         Method::GET if watch => "watch",
         Method::GET if named => "get",
@@ -106,12 +120,27 @@ mod tests {
     fn names_are_left_out() {
         let asked = |method: Method, path: &str| asked(&method, &path.parse().unwrap());
         let owned = |verb, resource: &str| (verb, resource.to_owned());
-        assert_eq!(asked(Method::GET, "/api/v1/pods?limit=500"), owned("list", "pods"));
-        assert_eq!(asked(Method::GET, "/api/v1/pods?watch=true"), owned("watch", "pods"));
-        assert_eq!(asked(Method::POST, "/api/v1/namespaces/shop/pods/a/eviction"), owned("create", "pods/eviction"));
-        assert_eq!(asked(Method::GET, "/api/v1/namespaces/shop"), owned("get", "namespaces"));
         assert_eq!(
-            asked(Method::PUT, "/apis/kubemend.io/v1alpha1/namespaces/shop/healingevents/a-1/status"),
+            asked(Method::GET, "/api/v1/pods?limit=500"),
+            owned("list", "pods")
+        );
+        assert_eq!(
+            asked(Method::GET, "/api/v1/pods?watch=true"),
+            owned("watch", "pods")
+        );
+        assert_eq!(
+            asked(Method::POST, "/api/v1/namespaces/shop/pods/a/eviction"),
+            owned("create", "pods/eviction")
+        );
+        assert_eq!(
+            asked(Method::GET, "/api/v1/namespaces/shop"),
+            owned("get", "namespaces")
+        );
+        assert_eq!(
+            asked(
+                Method::PUT,
+                "/apis/kubemend.io/v1alpha1/namespaces/shop/healingevents/a-1/status"
+            ),
             owned("update", "healingevents/status")
         );
         assert_eq!(asked(Method::GET, "/version"), owned("get", "other"));

@@ -50,9 +50,21 @@ struct Last {
     report_due: bool,
 }
 
+impl Last {
+    fn next_beat(&self) -> Instant {
+        let report = self.report_due.then_some(self.reported_at + REPORT_EVERY);
+        let beat = Instant::now() + BEAT;
+        report.map_or(beat, |at| at.min(beat))
+    }
+}
+
 impl Round {
     /// Goes on until it is stopped, or nobody sends changes any more.
-    pub(crate) async fn run(mut self, mut changes: mpsc::Receiver<Change>, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(
+        mut self,
+        mut changes: mpsc::Receiver<Change>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut last = Last {
             plan: Plan::default(),
@@ -63,7 +75,7 @@ impl Round {
         };
         let mut decide_at = Instant::now();
         loop {
-            let wake = decide_at.min(self.next_beat(&last));
+            let wake = decide_at.min(last.next_beat());
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -87,12 +99,6 @@ impl Round {
         }
     }
 
-    fn next_beat(&self, last: &Last) -> Instant {
-        let report = last.report_due.then_some(last.reported_at + REPORT_EVERY);
-        let beat = Instant::now() + BEAT;
-        report.map_or(beat, |at| at.min(beat))
-    }
-
     /// Decides and starts what was decided, as far as there is room; the rest comes again.
     fn decide(&mut self, now: Moment) -> Plan {
         let started = Instant::now();
@@ -102,7 +108,10 @@ impl Round {
         self.world.remember(&plan);
         for effect in &plan.effects {
             let Some(slot) = self.hands.slot() else {
-                tracing::warn!(waiting = plan.effects.len(), "more effects are due than may run at once");
+                tracing::warn!(
+                    waiting = plan.effects.len(),
+                    "more effects are due than may run at once"
+                );
                 break;
             };
             let before = self.before(effect);
@@ -131,8 +140,14 @@ impl Round {
     /// Shows the holds: as metrics, and as one line where a target's reason changed.
     fn tell(&self, last: &mut Last) {
         self.metrics.holds(&last.plan.holds);
-        let shown = last.plan.holds.iter().filter(|held| !matches!(held.hold, Hold::InFlight));
-        let held: BTreeMap<_, _> = shown.map(|held| (held.target.clone(), held.hold.reason())).collect();
+        let shown = last
+            .plan
+            .holds
+            .iter()
+            .filter(|held| !matches!(held.hold, Hold::InFlight));
+        let held: BTreeMap<_, _> = shown
+            .map(|held| (held.target.clone(), held.hold.reason()))
+            .collect();
         for one in &last.plan.holds {
             let reason = held.get(&one.target);
             if reason.is_some() && last.held.get(&one.target) != reason {
@@ -149,8 +164,12 @@ impl Round {
             return;
         }
         (last.report_due, last.reported_at) = (false, Instant::now());
-        last.recorded.retain(|target| self.world.records_of(target).next().is_some());
-        let records = last.recorded.iter().flat_map(|target| self.world.records_of(target));
+        last.recorded
+            .retain(|target| self.world.records_of(target).next().is_some());
+        let records = last
+            .recorded
+            .iter()
+            .flat_map(|target| self.world.records_of(target));
         let open = records.filter(|one| one.is_open());
         self.metrics.open(open.map(|one| one.state.phase.as_str()));
         self.reports.send_replace(Reports {

@@ -96,7 +96,9 @@ impl Watch {
                     Ok(listed) => {
                         version = Some(listed);
                         // Whoever asked may have gone meanwhile.
-                        waiting.take().map(|asked: oneshot::Sender<()>| asked.send(()));
+                        waiting
+                            .take()
+                            .map(|asked: oneshot::Sender<()>| asked.send(()));
                         continue;
                     }
                     Err(end) => end,
@@ -132,7 +134,11 @@ impl Watch {
         loop {
             let page = list.page(&self.client).await.map_err(End::Relist)?;
             if page.nameless > 0 {
-                tracing::warn!(kind = self.source.kind(), count = page.nameless, "objects without a name");
+                tracing::warn!(
+                    kind = self.source.kind(),
+                    count = page.nameless,
+                    "objects without a name"
+                );
             }
             for change in page.changes {
                 self.note(&change, &before);
@@ -243,7 +249,9 @@ impl Watch {
 
     /// Logs an unreadable object, once by name.
     fn note(&mut self, change: &Change, before: &BTreeSet<Name>) {
-        let Change::Unreadable(one) = change else { return };
+        let Change::Unreadable(one) = change else {
+            return;
+        };
         if self.unreadable.len() >= REPORTED_MAX || !self.unreadable.insert(one.name.clone()) {
             return;
         }
@@ -271,7 +279,8 @@ impl Watch {
         };
         // The header is cut to the second; half of one is what it lacks on average.
         let server = Moment::from_millis(date.timestamp().as_millisecond()).plus(500);
-        self.send(Change::Skew(self.clock.now().since(server))).await
+        self.send(Change::Skew(self.clock.now().since(server)))
+            .await
     }
 
     /// Tells of a failure once per kind of failure, not once per try.
@@ -295,3 +304,6 @@ fn refused(json: &[u8]) -> End {
         failure => End::Failed(failure),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,8 +39,17 @@ async fn without_faults_each_verb_acts_once_and_its_record_says_so() {
         assert_eq!(bench.acts(verb), 1);
         assert!(outcome.reply.record.is_some() && outcome.reply.retry_at.is_none());
         assert_eq!(outcome.reply.awaits.len(), 1, "{verb:?}");
-        let writes: Vec<_> = bench.server.writes().iter().map(|one| one.resource).collect();
-        assert_eq!(writes.len(), 3, "the intent, the act, the result: {writes:?}");
+        let writes: Vec<_> = bench
+            .server
+            .writes()
+            .iter()
+            .map(|one| one.resource)
+            .collect();
+        assert_eq!(
+            writes.len(),
+            3,
+            "the intent, the act, the result: {writes:?}"
+        );
         assert_eq!((writes[0], writes[2]), ("healingevents", "healingevents"));
     }
 }
@@ -54,11 +63,22 @@ async fn evidence_is_read_between_the_intent_and_the_act() {
         "involvedObject": {"uid": bench.uid("Pod", "web-def-1")},
     }));
     let outcome = bench.act(Verb::Delete).await;
-    let said: Vec<_> = outcome.state.evidence.iter().map(|one| (one.exit_code, one.message.as_deref())).collect();
-    assert_eq!(said, [(Some(3), Some("no database")), (None, Some("again"))]);
+    let said: Vec<_> = outcome
+        .state
+        .evidence
+        .iter()
+        .map(|one| (one.exit_code, one.message.as_deref()))
+        .collect();
+    assert_eq!(
+        said,
+        [(Some(3), Some("no database")), (None, Some("again"))]
+    );
     // Evidence that cannot be read stops nothing.
     let bench = Bench::new();
-    bench.server.fault(Matcher::any().verb(Http::Get).resource("pods"), FaultKind::Hang);
+    bench.server.fault(
+        Matcher::any().verb(Http::Get).resource("pods"),
+        FaultKind::Hang,
+    );
     let outcome = bench.act(Verb::Delete).await;
     assert_eq!(outcome.first().0, Some(Done::Applied));
     assert!(outcome.state.evidence.is_empty());
@@ -66,13 +86,29 @@ async fn evidence_is_read_between_the_intent_and_the_act() {
 
 #[tokio::test(start_paused = true)]
 async fn an_intent_that_is_refused_is_not_executed() {
-    for (code, reason) in [(422, "Invalid"), (403, "Forbidden"), (401, "Unauthorized"), (400, "BadRequest"), (429, "TooManyRequests")] {
+    for (code, reason) in [
+        (422, "Invalid"),
+        (403, "Forbidden"),
+        (401, "Unauthorized"),
+        (400, "BadRequest"),
+        (429, "TooManyRequests"),
+    ] {
         for verb in VERBS {
             let bench = Bench::new();
-            bench.server.fault(record_write(), FaultKind::Status(code, reason.to_owned(), None));
+            bench.server.fault(
+                record_write(),
+                FaultKind::Status(code, reason.to_owned(), None),
+            );
             let outcome = bench.act(verb).await;
-            assert_eq!((bench.acts(verb), outcome.attempt), (0, None), "{code} {verb:?}");
-            assert!(outcome.reply.retry_at > Some(bench.clock.now()), "{code} {verb:?}");
+            assert_eq!(
+                (bench.acts(verb), outcome.attempt),
+                (0, None),
+                "{code} {verb:?}"
+            );
+            assert!(
+                outcome.reply.retry_at > Some(bench.clock.now()),
+                "{code} {verb:?}"
+            );
         }
     }
 }
@@ -91,7 +127,12 @@ async fn an_intent_whose_record_is_gone_is_not_executed() {
 #[tokio::test(start_paused = true)]
 async fn an_unclear_answer_to_an_intent_or_a_result_is_settled_by_reading() {
     for fault in unclear() {
-        for (nth, verb) in [(1, Verb::Delete), (1, Verb::Scale), (2, Verb::Delete), (2, Verb::Rollback)] {
+        for (nth, verb) in [
+            (1, Verb::Delete),
+            (1, Verb::Scale),
+            (2, Verb::Delete),
+            (2, Verb::Rollback),
+        ] {
             let bench = Bench::new();
             bench.server.fault(record_write().nth(nth), fault.clone());
             let outcome = bench.act(verb).await;
@@ -106,7 +147,10 @@ async fn an_unclear_answer_to_an_intent_or_a_result_is_settled_by_reading() {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_arrives_late_meets_its_repetition() {
     let bench = Bench::new();
-    bench.server.fault(record_write().nth(1), FaultKind::Delay(Duration::from_secs(12)));
+    bench.server.fault(
+        record_write().nth(1),
+        FaultKind::Delay(Duration::from_secs(12)),
+    );
     let outcome = bench.act(Verb::Delete).await;
     assert_eq!(outcome.first().0, Some(Done::Applied));
     tokio::time::sleep(Duration::from_secs(30)).await;
@@ -131,15 +175,22 @@ async fn an_annotation_is_no_conflict_and_another_status_is() {
         one["status"] = json!({"phase": "Exhausted"});
     });
     let outcome = bench.run(Effect::Act(episode.into()), before).await;
-    assert_eq!((bench.acts(Verb::Delete), outcome.state.phase), (0, Phase::Exhausted));
-    let Some(record) = outcome.reply.record else { panic!("the fresh copy comes along") };
+    assert_eq!(
+        (bench.acts(Verb::Delete), outcome.state.phase),
+        (0, Phase::Exhausted)
+    );
+    let Some(record) = outcome.reply.record else {
+        panic!("the fresh copy comes along")
+    };
     assert!(format!("{record:?}").contains("Exhausted"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_never_answers_is_not_acted_on() {
     let bench = Bench::new();
-    bench.server.fault(Matcher::any().resource("healingevents"), FaultKind::Hang);
+    bench
+        .server
+        .fault(Matcher::any().resource("healingevents"), FaultKind::Hang);
     let outcome = bench.act(Verb::Delete).await;
     assert_eq!(bench.acts(Verb::Delete), 0);
     assert!(outcome.reply.retry_at.is_some());
@@ -148,7 +199,10 @@ async fn a_record_that_never_answers_is_not_acted_on() {
 #[tokio::test(start_paused = true)]
 async fn a_result_that_cannot_be_written_leaves_the_intent_to_be_settled() {
     let bench = Bench::new();
-    bench.server.fault(record_write().from_nth(2), FaultKind::status(403, "Forbidden"));
+    bench.server.fault(
+        record_write().from_nth(2),
+        FaultKind::status(403, "Forbidden"),
+    );
     let outcome = bench.act(Verb::Delete).await;
     assert_eq!(bench.acts(Verb::Delete), 1);
     assert_eq!(outcome.first(), (None, None));
@@ -172,7 +226,11 @@ async fn an_unclear_answer_to_an_act_is_settled_by_looking() {
 
 #[tokio::test(start_paused = true)]
 async fn an_act_that_is_never_answered_cannot_be_told_and_is_spent() {
-    for fault in [FaultKind::status(500, "InternalError"), FaultKind::Hang, FaultKind::DropBefore] {
+    for fault in [
+        FaultKind::status(500, "InternalError"),
+        FaultKind::Hang,
+        FaultKind::DropBefore,
+    ] {
         for verb in VERBS {
             let bench = Bench::new();
             bench.server.fault(request(verb), fault.clone());
@@ -195,10 +253,20 @@ async fn a_refused_act_costs_no_attempt() {
     ] {
         for verb in VERBS {
             let bench = Bench::new();
-            bench.server.fault(request(verb), FaultKind::status(code, reason));
+            bench
+                .server
+                .fault(request(verb), FaultKind::status(code, reason));
             let outcome = bench.act(verb).await;
-            let detail = if matches!(verb, Verb::Evict | Verb::Delete) { pods } else { patches };
-            assert_eq!(outcome.first(), (Some(Done::NotApplied), Some(detail)), "{code} {verb:?}");
+            let detail = if matches!(verb, Verb::Evict | Verb::Delete) {
+                pods
+            } else {
+                patches
+            };
+            assert_eq!(
+                outcome.first(),
+                (Some(Done::NotApplied), Some(detail)),
+                "{code} {verb:?}"
+            );
             assert_eq!(bench.acts(verb), 0);
             let judged = outcome.attempt.and_then(|one| one.outcome);
             assert_eq!(judged, Some(Judged::NotApplied), "{code} {verb:?}");
@@ -211,9 +279,15 @@ async fn a_conflict_is_no_change() {
     for verb in [Verb::Scale, Verb::Rollback] {
         for (code, reason) in [(409, "Conflict"), (422, "Invalid")] {
             let bench = Bench::new();
-            bench.server.fault(request(verb).first(2), FaultKind::status(code, reason));
+            bench
+                .server
+                .fault(request(verb).first(2), FaultKind::status(code, reason));
             let outcome = bench.act(verb).await;
-            assert_eq!(outcome.first(), (Some(Done::Applied), None), "{code} {verb:?}");
+            assert_eq!(
+                outcome.first(),
+                (Some(Done::Applied), None),
+                "{code} {verb:?}"
+            );
             assert_eq!(bench.acts(verb), 1);
         }
     }
@@ -227,7 +301,11 @@ async fn a_throttle_says_when_to_come_back() {
         bench.server.fault(request(verb), throttle);
         let now = bench.clock.now();
         let outcome = bench.act(verb).await;
-        assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("Throttled")), "{verb:?}");
+        assert_eq!(
+            outcome.first(),
+            (Some(Done::NotApplied), Some("Throttled")),
+            "{verb:?}"
+        );
         assert!(outcome.reply.retry_at >= Some(now.plus(7_000)), "{verb:?}");
     }
 }
@@ -245,11 +323,18 @@ async fn a_disruption_budget_is_never_bypassed() {
     let bench = Bench::new();
     bench.server.put(budget("one"));
     let outcome = bench.act(Verb::Evict).await;
-    assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("PDBBlocked")));
+    assert_eq!(
+        outcome.first(),
+        (Some(Done::NotApplied), Some("PDBBlocked"))
+    );
     assert_eq!(outcome.state.reason.as_deref(), Some("PDBBlocked"));
     bench.server.put(budget("two"));
     let outcome = bench.act(Verb::Evict).await;
-    assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("PDBBlocked")), "several budgets answer 500");
+    assert_eq!(
+        outcome.first(),
+        (Some(Done::NotApplied), Some("PDBBlocked")),
+        "several budgets answer 500"
+    );
     assert_eq!(bench.acts(Verb::Evict), 0);
 }
 
@@ -262,7 +347,9 @@ async fn another_pod_of_that_name_is_left_alone() {
         bench.server.force_delete("Pod", "shop", "web-def-1");
         pod["metadata"] = json!({"namespace": "shop", "name": "web-def-1"});
         bench.server.put(pod);
-        let outcome = bench.run(Effect::Act(episode.into()), bench.record().state).await;
+        let outcome = bench
+            .run(Effect::Act(episode.into()), bench.record().state)
+            .await;
         assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("Gone")));
         assert_eq!(bench.acts(verb), 0);
     }
@@ -271,9 +358,17 @@ async fn another_pod_of_that_name_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn what_somebody_else_changed_is_left_alone() {
     for (verb, why, change) in [
-        (Verb::Scale, "Changed", (|one| one["spec"]["replicas"] = json!(5)) as fn(&mut serde_json::Value)),
-        (Verb::Scale, "Changed", |one| one["spec"]["replicas"] = json!(3)),
-        (Verb::Rollback, "Paused", |one| one["spec"]["paused"] = json!(true)),
+        (
+            Verb::Scale,
+            "Changed",
+            (|one| one["spec"]["replicas"] = json!(5)) as fn(&mut serde_json::Value),
+        ),
+        (Verb::Scale, "Changed", |one| {
+            one["spec"]["replicas"] = json!(3);
+        }),
+        (Verb::Rollback, "Paused", |one| {
+            one["spec"]["paused"] = json!(true);
+        }),
         (Verb::Rollback, "Changed", |one| {
             one["spec"]["template"]["spec"]["containers"][0]["image"] = json!("web:3");
         }),
@@ -281,14 +376,23 @@ async fn what_somebody_else_changed_is_left_alone() {
         let bench = Bench::new();
         bench.server.update("Deployment", "shop", "web", change);
         let outcome = bench.act(verb).await;
-        assert_eq!(outcome.first(), (Some(Done::NotApplied), Some(why)), "{verb:?}");
+        assert_eq!(
+            outcome.first(),
+            (Some(Done::NotApplied), Some(why)),
+            "{verb:?}"
+        );
         assert_eq!(bench.acts(verb), 0);
     }
     let bench = Bench::new();
     let episode = bench.intent(Verb::Rollback);
     bench.server.delete("ReplicaSet", "shop", "web-abc");
-    let outcome = bench.run(Effect::Act(episode.into()), bench.record().state).await;
-    assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("RevisionGone")));
+    let outcome = bench
+        .run(Effect::Act(episode.into()), bench.record().state)
+        .await;
+    assert_eq!(
+        outcome.first(),
+        (Some(Done::NotApplied), Some("RevisionGone"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,9 +400,18 @@ async fn a_rollback_puts_the_released_template_back() {
     let bench = Bench::new();
     bench.act(Verb::Rollback).await;
     let web = bench.object("Deployment", "web");
-    assert_eq!(web["spec"]["template"]["spec"]["containers"][0]["image"], "web:1");
-    assert_eq!(web["spec"]["template"]["metadata"]["labels"], json!({"app": "web"}));
-    assert_eq!(web["metadata"]["annotations"]["kubemend.io/healed-by"], RECORD);
+    assert_eq!(
+        web["spec"]["template"]["spec"]["containers"][0]["image"],
+        "web:1"
+    );
+    assert_eq!(
+        web["spec"]["template"]["metadata"]["labels"],
+        json!({"app": "web"})
+    );
+    assert_eq!(
+        web["metadata"]["annotations"]["kubemend.io/healed-by"],
+        RECORD
+    );
     assert_eq!(web["spec"]["replicas"], 2);
 }
 
@@ -316,12 +429,23 @@ async fn nothing_is_sent_without_the_lease_or_after_the_intent_has_expired() {
     assert!(outcome.reply.record.is_some() && outcome.reply.retry_at.is_some());
 
     let bench = Bench::new();
-    bench.server.fault(record_write().nth(1), FaultKind::DelayReply(Duration::from_secs(40)));
-    bench.server.fault(Matcher::any().verb(Http::Get).resource("healingevents"), FaultKind::DelayReply(Duration::from_secs(9)));
+    bench.server.fault(
+        record_write().nth(1),
+        FaultKind::DelayReply(Duration::from_secs(40)),
+    );
+    bench.server.fault(
+        Matcher::any().verb(Http::Get).resource("healingevents"),
+        FaultKind::DelayReply(Duration::from_secs(9)),
+    );
     let mut episode = bench.intent(Verb::Delete);
     episode.state.attempts[0].not_after = bench.clock.now().plus(10_000);
-    let outcome = bench.run(Effect::Act(episode.into()), bench.record().state).await;
-    assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("IntentExpired")));
+    let outcome = bench
+        .run(Effect::Act(episode.into()), bench.record().state)
+        .await;
+    assert_eq!(
+        outcome.first(),
+        (Some(Done::NotApplied), Some("IntentExpired"))
+    );
     assert_eq!(bench.acts(Verb::Delete), 0);
 }
 
@@ -335,9 +459,19 @@ async fn creating_a_record_twice_finds_the_first() {
         let create = Matcher::any().verb(Http::Create).resource("healingevents");
         bench.server.fault(create.nth(1), fault.clone());
         for _ in 0..2 {
-            bench.run(Effect::Open(episode.clone().into()), kubemend_engine::episode::State::default()).await;
+            bench
+                .run(
+                    Effect::Open(episode.clone().into()),
+                    kubemend_engine::episode::State::default(),
+                )
+                .await;
         }
-        let created = bench.server.writes().iter().filter(|one| one.verb == Http::Create).count();
+        let created = bench
+            .server
+            .writes()
+            .iter()
+            .filter(|one| one.verb == Http::Create)
+            .count();
         assert_eq!(created, 1, "{fault:?}");
     }
 }
@@ -348,19 +482,36 @@ async fn a_record_that_another_actor_opened_is_read_and_judged_again() {
     let mut episode = bench.record();
     (episode.uid, episode.version) = ("".into(), "".into());
     episode.spec.rule = "another".to_owned();
-    let outcome = bench.run(Effect::Open(episode.into()), kubemend_engine::episode::State::default()).await;
+    let outcome = bench
+        .run(
+            Effect::Open(episode.into()),
+            kubemend_engine::episode::State::default(),
+        )
+        .await;
     let record = format!("{:?}", outcome.reply.record);
-    assert!(record.contains("crash-loop") && outcome.reply.retry_at.is_none(), "{record}");
+    assert!(
+        record.contains("crash-loop") && outcome.reply.retry_at.is_none(),
+        "{record}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_the_judged_record_is_pruned() {
     let bench = Bench::new();
     let episode = bench.record();
-    bench.server.update("HealingEvent", "shop", RECORD, |one| one["status"] = json!({"phase": "Held"}));
-    let outcome = bench.run(Effect::Prune(episode.into()), bench.record().state).await;
-    assert!(outcome.reply.record.is_some(), "it was changed: judge again");
-    let outcome = bench.run(Effect::Prune(bench.record().into()), bench.record().state).await;
+    bench.server.update("HealingEvent", "shop", RECORD, |one| {
+        one["status"] = json!({"phase": "Held"});
+    });
+    let outcome = bench
+        .run(Effect::Prune(episode.into()), bench.record().state)
+        .await;
+    assert!(
+        outcome.reply.record.is_some(),
+        "it was changed: judge again"
+    );
+    let outcome = bench
+        .run(Effect::Prune(bench.record().into()), bench.record().state)
+        .await;
     assert!(matches!(&outcome.reply.awaits[..], [Await::RecordGone(_)]));
     assert!(bench.server.get("HealingEvent", "shop", RECORD).is_none());
 }
@@ -371,14 +522,20 @@ async fn a_rehearsal_touches_nothing_and_is_recorded() {
         let bench = Bench::new();
         let mut episode = bench.intent(verb);
         episode.state.attempts[0].outcome = Some(Judged::WouldAct);
-        let outcome = bench.run(Effect::Rehearse(episode.into()), bench.record().state).await;
+        let outcome = bench
+            .run(Effect::Rehearse(episode.into()), bench.record().state)
+            .await;
         assert_eq!(outcome.first(), (None, Some("DryRun ok")), "{verb:?}");
         assert_eq!(bench.acts(verb), 0);
     }
     let bench = Bench::new();
-    bench.server.fault(request(Verb::Scale), FaultKind::status(403, "Forbidden"));
+    bench
+        .server
+        .fault(request(Verb::Scale), FaultKind::status(403, "Forbidden"));
     let episode = bench.intent(Verb::Scale);
-    let outcome = bench.run(Effect::Rehearse(episode.into()), bench.record().state).await;
+    let outcome = bench
+        .run(Effect::Rehearse(episode.into()), bench.record().state)
+        .await;
     assert_eq!(outcome.first(), (None, Some("Forbidden")));
 }
 
@@ -387,7 +544,9 @@ async fn an_undo_is_recorded_and_puts_the_replicas_back() {
     for fault in unclear() {
         let bench = Bench::new();
         bench.act(Verb::Scale).await;
-        bench.server.fault(request(Verb::Scale).nth(1), fault.clone());
+        bench
+            .server
+            .fault(request(Verb::Scale).nth(1), fault.clone());
         let mut episode = bench.record();
         let now = bench.clock.now();
         episode.state.undo = Some(UndoState {
@@ -400,8 +559,14 @@ async fn an_undo_is_recorded_and_puts_the_replicas_back() {
             done_at: None,
             result: None,
         });
-        let outcome = bench.run(Effect::Undo(episode.into()), bench.record().state).await;
-        assert_eq!(bench.object("Deployment", "web")["spec"]["replicas"], 2, "{fault:?}");
+        let outcome = bench
+            .run(Effect::Undo(episode.into()), bench.record().state)
+            .await;
+        assert_eq!(
+            bench.object("Deployment", "web")["spec"]["replicas"],
+            2,
+            "{fault:?}"
+        );
         let undo = outcome.state.undo.unwrap();
         assert_eq!(undo.result.as_deref(), Some("Undone"), "{fault:?}");
         assert_eq!(bench.acts(Verb::Scale), 2, "{fault:?}");

@@ -46,7 +46,12 @@ impl Request {
     }
 
     fn write(method: Method, path: &str, content_type: &'static str, body: &Value) -> Self {
-        Self::new(method, format!("{path}?fieldManager={MANAGER}"), content_type, body)
+        Self::new(
+            method,
+            format!("{path}?fieldManager={MANAGER}"),
+            content_type,
+            body,
+        )
     }
 
     /// Reads; the path may carry a query.
@@ -83,7 +88,8 @@ impl Request {
     #[must_use]
     pub fn dry(mut self, dry: bool) -> Self {
         if dry {
-            self.uri.push(if self.uri.contains('?') { '&' } else { '?' });
+            self.uri
+                .push(if self.uri.contains('?') { '&' } else { '?' });
             self.uri.push_str("dryRun=All");
         }
         self
@@ -101,7 +107,10 @@ pub fn path(source: Source, name: &Name) -> String {
     if name.namespace.is_empty() {
         format!("{root}/{plural}/{}", name.name)
     } else {
-        format!("{root}/namespaces/{}/{plural}/{}", name.namespace, name.name)
+        format!(
+            "{root}/namespaces/{}/{plural}/{}",
+            name.namespace, name.name
+        )
     }
 }
 
@@ -121,7 +130,9 @@ pub async fn read(
         let answer = open(client, request).await?;
         collect(answer.into_body(), most).await
     };
-    timeout(within, whole).await.unwrap_or(Err(Failure::Timeout))
+    timeout(within, whole)
+        .await
+        .unwrap_or(Err(Failure::Timeout))
 }
 
 /// Sends a request and waits for the head of its answer only, without a deadline of its own.
@@ -151,7 +162,9 @@ async fn refusal(code: StatusCode, answer: Response<Body>) -> Failure {
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .map(Duration::from_secs);
-    let body = collect(answer.into_body(), STATUS_MAX).await.unwrap_or_default();
+    let body = collect(answer.into_body(), STATUS_MAX)
+        .await
+        .unwrap_or_default();
     let status = serde_json::from_slice::<Status>(&body).unwrap_or_else(|_| Status {
         message: String::from_utf8_lossy(&body).into_owned(),
         ..Status::default()

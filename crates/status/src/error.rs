@@ -135,7 +135,9 @@ impl Failure {
     pub fn from_answer(code: u16, status: &Status, retry_after: Option<Duration>) -> Self {
         let message = cut(&status.message);
         let details = status.details.as_ref();
-        let says = |reason: &str| details.is_some_and(|all| all.causes.iter().any(|one| one.reason == reason));
+        let says = |reason: &str| {
+            details.is_some_and(|all| all.causes.iter().any(|one| one.reason == reason))
+        };
         match code {
             409 if status.reason == "AlreadyExists" => Self::AlreadyExists,
             409 => Self::Conflict(message),
@@ -151,7 +153,9 @@ impl Failure {
                     (seconds > 0).then(|| Duration::from_secs(seconds.into()))
                 }),
             },
-            500 if message.contains("more than one PodDisruptionBudget") => Self::PdbBlocked(message),
+            500 if message.contains("more than one PodDisruptionBudget") => {
+                Self::PdbBlocked(message)
+            }
             // The server gave up on the request in the middle of it.
             408 => Self::Timeout,
             400..500 => Self::Refused { code, message },
@@ -180,10 +184,16 @@ impl From<kube::Error> for Failure {
 fn never_connected(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let kind = error
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
         if matches!(
             kind,
-            Some(ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+            Some(
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::HostUnreachable
+                    | ErrorKind::NetworkUnreachable
+            )
         ) {
             return true;
         }
@@ -214,24 +224,35 @@ mod tests {
         }));
         let failure = Failure::from_answer(429, &budget, None);
         assert_eq!(failure.label(), "PDBBlocked");
-        let throttle = status(serde_json::json!({"reason": "TooManyRequests", "details": {"retryAfterSeconds": 3}}));
+        let throttle = status(
+            serde_json::json!({"reason": "TooManyRequests", "details": {"retryAfterSeconds": 3}}),
+        );
         let failure = Failure::from_answer(429, &throttle, None);
         assert_eq!(failure.retry_after(), Some(Duration::from_secs(3)));
         assert!(failure.certainly_not_applied());
         let several = status(serde_json::json!({
             "message": "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
         }));
-        assert_eq!(Failure::from_answer(500, &several, None).label(), "PDBBlocked");
+        assert_eq!(
+            Failure::from_answer(500, &several, None).label(),
+            "PDBBlocked"
+        );
     }
 
     #[test]
     fn only_a_refusal_certainly_had_no_effect() {
         let empty = Status::default();
         for code in [400, 401, 403, 404, 405, 409, 410, 415, 422, 429] {
-            assert!(Failure::from_answer(code, &empty, None).certainly_not_applied(), "{code}");
+            assert!(
+                Failure::from_answer(code, &empty, None).certainly_not_applied(),
+                "{code}"
+            );
         }
         for code in [408, 500, 502, 503, 504] {
-            assert!(!Failure::from_answer(code, &empty, None).certainly_not_applied(), "{code}");
+            assert!(
+                !Failure::from_answer(code, &empty, None).certainly_not_applied(),
+                "{code}"
+            );
         }
         assert!(!Failure::Timeout.certainly_not_applied());
         assert!(!Failure::Lost(String::new()).certainly_not_applied());

@@ -81,10 +81,13 @@ impl Ledger {
             Err(failure) => return Kept::Failed(failure),
         };
         let sent = call::send(&self.client, Request::create(collection, &body), WITHIN).await;
+        let sent = sent.and_then(|bytes| read(&bytes).ok_or_else(unreadable));
         match sent {
-            Ok(bytes) => read(&bytes).map_or(Kept::Missing, |stored| Kept::Written(stored.into())),
+            Ok(stored) => Kept::Written(stored.into()),
             // Another actor opened it, or our own create whose reply was lost: read and judge.
-            Err(failure) if failure == Failure::AlreadyExists || !failure.certainly_not_applied() => {
+            Err(failure)
+                if failure == Failure::AlreadyExists || !failure.certainly_not_applied() =>
+            {
                 match self.get(episode).await {
                     Ok(Some(stored)) if stored.spec == episode.spec => Kept::Written(stored.into()),
                     Ok(Some(stored)) => Kept::Other(stored.into()),
@@ -124,7 +127,7 @@ impl Ledger {
             failure = match call::send(&self.client, Request::replace(&path, &body), WITHIN).await {
                 Ok(bytes) => match read(&bytes) {
                     Some(stored) => return Kept::Written(stored.into()),
-                    None => Failure::Garbage("the record as stored cannot be read".to_owned()),
+                    None => unreadable(),
                 },
                 Err(failure) => failure,
             };
@@ -134,7 +137,9 @@ impl Ledger {
             match self.get(&episode).await {
                 Ok(None) => return Kept::Missing,
                 Ok(Some(stored)) if stored.uid != episode.uid => return Kept::Other(stored.into()),
-                Ok(Some(stored)) if stored.state == episode.state => return Kept::Written(stored.into()),
+                Ok(Some(stored)) if stored.state == episode.state => {
+                    return Kept::Written(stored.into());
+                }
                 Ok(Some(stored)) if stored.state == *before => {
                     episode.version = stored.version;
                     episode.retry = stored.retry;
@@ -159,9 +164,9 @@ impl Ledger {
         let sent = call::send(&self.client, Request::delete(&path, &options), WITHIN).await;
         match sent {
             Ok(_) => Kept::Missing,
-            Err(failure @ (Failure::NotSent(_) | Failure::Forbidden(_) | Failure::Throttled { .. })) => {
-                Kept::Failed(failure)
-            }
+            Err(
+                failure @ (Failure::NotSent(_) | Failure::Forbidden(_) | Failure::Throttled { .. }),
+            ) => Kept::Failed(failure),
             // Gone already, changed meanwhile, or nobody knows: what is there now decides.
             Err(_) => match self.get(episode).await {
                 Ok(None) => Kept::Missing,
@@ -182,6 +187,10 @@ impl Ledger {
     }
 }
 
+fn unreadable() -> Failure {
+    Failure::Garbage("the record as stored cannot be read".to_owned())
+}
+
 fn refused(failure: Failure) -> Kept {
     match failure {
         Failure::NotFound(_) => Kept::Missing,
@@ -190,7 +199,8 @@ fn refused(failure: Failure) -> Kept {
 }
 
 fn body(episode: &Episode) -> Result<Value, Failure> {
-    serde_json::to_value(record::encode(episode)).map_err(|error| Failure::NotSent(error.to_string()))
+    serde_json::to_value(record::encode(episode))
+        .map_err(|error| Failure::NotSent(error.to_string()))
 }
 
 fn without_status(body: &mut Value) {

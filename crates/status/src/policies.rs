@@ -63,7 +63,9 @@ pub async fn write(client: Client, fence: Fence, mut reports: watch::Receiver<Re
             continue;
         };
         for key in due(&pending, &written) {
-            let Some(one) = pending.remove(&key) else { continue };
+            let Some(one) = pending.remove(&key) else {
+                continue;
+            };
             let last = written.insert(key.clone(), (Instant::now(), one.status.clone()));
             // The report was made before the view showed the last write.
             if last.is_some_and(|(_, status)| status == one.status) {
@@ -83,13 +85,17 @@ fn far() -> Instant {
 }
 
 fn collect(reports: &Reports) -> BTreeMap<Key, Pending> {
-    let policies = reports.policies.iter().filter(|one| one.changed).map(|one| {
-        let pending = Pending {
-            uid: Some(one.uid.clone()),
-            status: json!(one.status),
-        };
-        ((one.source, one.name.clone()), pending)
-    });
+    let policies = reports
+        .policies
+        .iter()
+        .filter(|one| one.changed)
+        .map(|one| {
+            let pending = Pending {
+                uid: Some(one.uid.clone()),
+                status: json!(one.status),
+            };
+            ((one.source, one.name.clone()), pending)
+        });
     let config = reports.config.iter().map(|status| {
         let pending = Pending {
             uid: None,
@@ -107,7 +113,9 @@ fn due_at(key: &Key, written: &Written, now: Instant) -> Instant {
 
 fn due(pending: &BTreeMap<Key, Pending>, written: &Written) -> Vec<Key> {
     let now = Instant::now();
-    let due = pending.keys().filter(|key| due_at(key, written, now) <= now);
+    let due = pending
+        .keys()
+        .filter(|key| due_at(key, written, now) <= now);
     due.cloned().collect()
 }
 
@@ -127,7 +135,10 @@ async fn put(client: &Client, permit: &Permit, key: &Key, one: &Pending) -> Resu
         .map(|uid| json!({"op": "test", "path": "/metadata/uid", "value": &**uid}));
     let set = json!({"op": "add", "path": "/status", "value": one.status});
     let patch: Vec<Value> = same.chain([set]).collect();
-    let path = format!("{}/status", call::path(*source, name));
-    call::send(client, Request::json_patch(&path, &json!(patch)), WITHIN).await?;
+    let request = Request::json_patch(
+        &format!("{}/status", call::path(*source, name)),
+        &json!(patch),
+    );
+    call::send(client, request, WITHIN).await?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Marks a revision as proven: the one write without a record, since it changes nothing that runs.
 
+use kube::Client;
 use kubemend_engine::change::Await;
 use kubemend_engine::facts::{Name, Proof};
 use kubemend_engine::{Effect, Source};
 use kubemend_status::call::{self, Request};
 use kubemend_status::{Failure, Permit};
-use kube::Client;
 use serde_json::json;
 
 use super::{WITHIN, version};
@@ -20,13 +20,17 @@ pub(crate) struct Mark<'a> {
 }
 
 /// Writes the mark. A conflict is told, not fought: the next round proposes it again.
-pub(crate) async fn prove(client: &Client, permit: &Permit, mark: Mark<'_>) -> Result<Option<Await>, Failure> {
+pub(crate) async fn prove(
+    client: &Client,
+    permit: &Permit,
+    mark: Mark<'_>,
+) -> Result<Option<Await>, Failure> {
     permit.check()?;
     let (key, value) = Effect::proof_annotation(mark.hash, mark.proof);
-    let patch = json!({"metadata": {
+    let body = json!({"metadata": {
         "uid": mark.uid, "resourceVersion": mark.version, "annotations": {key: value},
     }});
     let path = call::path(Source::ReplicaSets, mark.revision);
-    let object = call::send(client, Request::merge(&path, &patch), WITHIN).await?;
+    let object = call::send(client, Request::merge(&path, &body), WITHIN).await?;
     Ok(version(Source::ReplicaSets, &object))
 }

@@ -21,9 +21,8 @@ pub(super) async fn run(hand: &Hand<'_>, namespace: &str, wanted: &Wanted) -> An
         if let Err(why) = hand.may_send() {
             return unsure.map_or_else(|| Answer::not_applied(why), Answer::unknown);
         }
-        let failure = match hand.send(request(&pod, wanted, hand.dry)).await {
-            Ok(_) => return gone(),
-            Err(failure) => failure,
+        let Err(failure) = hand.send(request(&pod, wanted, hand.dry)).await else {
+            return gone();
         };
         let refused = failure.certainly_not_applied();
         if refused && unsure.is_none() {
@@ -74,8 +73,8 @@ fn not_applied(failure: &Failure) -> Answer {
 async fn is_going(hand: &Hand<'_>, pod: &Name, uid: &str) -> Result<bool, Failure> {
     match hand.send(Request::get(call::path(Source::Pods, pod))).await {
         Ok(json) => {
-            let object: SlimObject =
-                serde_json::from_slice(&json).map_err(|error| Failure::Garbage(error.to_string()))?;
+            let object: SlimObject = serde_json::from_slice(&json)
+                .map_err(|error| Failure::Garbage(error.to_string()))?;
             let meta = object.metadata;
             Ok(meta.uid != uid || meta.deletion_timestamp.is_some())
         }

@@ -23,7 +23,17 @@ pub(super) async fn run(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> 
     let target = episode.target();
     let source = source(&target);
     let path = call::path(source, &target.as_name());
-    change(hand, source, Template { episode, wanted, source, path }).await
+    change(
+        hand,
+        source,
+        Template {
+            episode,
+            wanted,
+            source,
+            path,
+        },
+    )
+    .await
 }
 
 impl Look for Template<'_> {
@@ -38,25 +48,34 @@ impl Look for Template<'_> {
         let seen = parse(&json)?;
         let hash = template::hash(&seen["spec"]["template"]);
         let meta = &seen["metadata"];
-        Ok(if meta["uid"] != self.episode.spec.target.uid || !meta["deletionTimestamp"].is_null() {
-            Sight::Changed("Gone")
-        } else if Some(hash.as_str()) == self.wanted.to.as_deref() {
-            Sight::There(version(self.source, &json))
-        } else if seen["spec"]["paused"] == true {
-            Sight::Changed("Paused")
-        } else if Some(hash.as_str()) == self.wanted.from.as_deref() {
-            let patch = patch(meta, &template, &self.episode.id.name);
-            Sight::Judged(Request::json_patch(&self.path, &patch))
-        } else {
-            Sight::Changed("Changed")
-        })
+        Ok(
+            if meta["uid"] != self.episode.spec.target.uid || !meta["deletionTimestamp"].is_null() {
+                Sight::Changed("Gone")
+            } else if Some(hash.as_str()) == self.wanted.to.as_deref() {
+                Sight::There(version(self.source, &json))
+            } else if seen["spec"]["paused"] == true {
+                Sight::Changed("Paused")
+            } else if Some(hash.as_str()) == self.wanted.from.as_deref() {
+                let patch = patch(meta, &template, &self.episode.id.name);
+                Sight::Judged(Request::json_patch(&self.path, &patch))
+            } else {
+                Sight::Changed("Changed")
+            },
+        )
     }
 }
 
 /// The template of the revision to return to; `None` where it is no longer what was judged.
-async fn revision(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Result<Option<Value>, Failure> {
+async fn revision(
+    hand: &Hand<'_>,
+    episode: &Episode,
+    wanted: &Wanted,
+) -> Result<Option<Value>, Failure> {
     let name = Name::new(&episode.id.namespace, &wanted.name);
-    let json = match hand.send(Request::get(call::path(Source::ReplicaSets, &name))).await {
+    let json = match hand
+        .send(Request::get(call::path(Source::ReplicaSets, &name)))
+        .await
+    {
         Err(Failure::NotFound(_)) => return Ok(None),
         answer => answer?,
     };
@@ -74,7 +93,10 @@ fn as_released(mut template: Value) -> Value {
         if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
             labels.remove("pod-template-hash");
         }
-        if let Some(marks) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        if let Some(marks) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
             marks.retain(|key, _| !key.ends_with("/restartedAt"));
         }
         metadata.retain(|_, map| map.as_object().is_none_or(|map| !map.is_empty()));
@@ -85,7 +107,10 @@ fn as_released(mut template: Value) -> Value {
 fn patch(meta: &Value, template: &Value, record: &str) -> Value {
     let test = |path: &str, value: &Value| json!({"op": "test", "path": path, "value": value});
     let healed = if meta["annotations"].is_object() {
-        let path = format!("/metadata/annotations/{}", annotations::HEALED_BY.replace('/', "~1"));
+        let path = format!(
+            "/metadata/annotations/{}",
+            annotations::HEALED_BY.replace('/', "~1")
+        );
         json!({"op": "add", "path": path, "value": record})
     } else {
         let all = json!({annotations::HEALED_BY: record});
@@ -116,15 +141,25 @@ mod tests {
         });
         let before = template::hash(&template);
         let released = as_released(template);
-        assert_eq!(released, json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}));
+        assert_eq!(
+            released,
+            json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}})
+        );
         assert_eq!(template::hash(&released), before);
     }
 
     #[test]
     fn the_mark_fits_objects_with_and_without_annotations() {
-        let bare = patch(&json!({"uid": "u", "resourceVersion": "1"}), &json!({}), "web-1");
+        let bare = patch(
+            &json!({"uid": "u", "resourceVersion": "1"}),
+            &json!({}),
+            "web-1",
+        );
         assert_eq!(bare[3]["path"], "/metadata/annotations");
         let marked = patch(&json!({"annotations": {"a": "b"}}), &json!({}), "web-1");
-        assert_eq!(marked[3]["path"], "/metadata/annotations/kubemend.io~1healed-by");
+        assert_eq!(
+            marked[3]["path"],
+            "/metadata/annotations/kubemend.io~1healed-by"
+        );
     }
 }

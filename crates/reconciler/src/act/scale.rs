@@ -39,10 +39,27 @@ struct Replicas<'a> {
 }
 
 /// `from` → `to`, if the workload with that UID still has `from`.
-pub(super) async fn run(hand: &Hand<'_>, target: &TargetKey, uid: &str, from: u32, to: u32) -> Answer {
+pub(super) async fn run(
+    hand: &Hand<'_>,
+    target: &TargetKey,
+    uid: &str,
+    from: u32,
+    to: u32,
+) -> Answer {
     let source = source(target);
     let path = format!("{}/scale", call::path(source, &target.as_name()));
-    change(hand, source, Replicas { path, source, uid, from, to }).await
+    change(
+        hand,
+        source,
+        Replicas {
+            path,
+            source,
+            uid,
+            from,
+            to,
+        },
+    )
+    .await
 }
 
 impl Look for Replicas<'_> {

@@ -1,6 +1,10 @@
 //! A bench for one effect: a fake API server with one workload, and the hands that act on it.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,11 +81,18 @@ impl Bench {
                     {"exitCode": 3, "reason": "Error", "message": "no database"}}}]},
         }));
         let (lease, fence) = Fence::new();
-        lease.send_replace(Some(Instant::now() + Duration::from_secs(3_600)));
+        lease.send_replace(Some(Instant::now() + Duration::from_hours(1)));
         let (changes, inbox) = mpsc::channel(16);
         let metrics = Metrics::default();
         let hands = Hands::new(server.client(), fence, clock, metrics.clone(), changes);
-        let bench = Self { server, lease, clock, hands, metrics, _inbox: inbox };
+        let bench = Self {
+            server,
+            lease,
+            clock,
+            hands,
+            metrics,
+            _inbox: inbox,
+        };
         bench.server.put(json!({
             "apiVersion": "kubemend.io/v1alpha1", "kind": "HealingEvent",
             "metadata": {"namespace": "shop", "name": RECORD},
@@ -102,11 +113,16 @@ impl Bench {
     }
 
     pub fn uid(&self, kind: &str, name: &str) -> String {
-        self.object(kind, name)["metadata"]["uid"].as_str().unwrap().to_owned()
+        self.object(kind, name)["metadata"]["uid"]
+            .as_str()
+            .expect("a UID")
+            .to_owned()
     }
 
     pub fn object(&self, kind: &str, name: &str) -> Arc<Value> {
-        self.server.get(kind, "shop", name).unwrap_or_else(|| panic!("{kind} {name}"))
+        self.server
+            .get(kind, "shop", name)
+            .unwrap_or_else(|| panic!("{kind} {name}"))
     }
 
     /// The record as the server has it.
@@ -127,16 +143,32 @@ impl Bench {
         let now = self.clock.now();
         let hash = |image| Some(template::hash(&template_of(image)).as_str().into());
         let (action, name, uid, from, to) = match verb {
-            Verb::Evict | Verb::Delete => {
-                (ActionName::RestartPod, "web-def-1", self.uid("Pod", "web-def-1"), None, None)
-            }
+            Verb::Evict | Verb::Delete => (
+                ActionName::RestartPod,
+                "web-def-1",
+                self.uid("Pod", "web-def-1"),
+                None,
+                None,
+            ),
             Verb::Scale => {
                 let uid = self.uid("Deployment", "web");
-                (ActionName::Scale, "web", uid, Some("2".into()), Some("3".into()))
+                (
+                    ActionName::Scale,
+                    "web",
+                    uid,
+                    Some("2".into()),
+                    Some("3".into()),
+                )
             }
             Verb::Rollback => {
                 let uid = self.uid("ReplicaSet", "web-abc");
-                (ActionName::Rollback, "web-abc", uid, hash("web:2"), hash("web:1"))
+                (
+                    ActionName::Rollback,
+                    "web-abc",
+                    uid,
+                    hash("web:2"),
+                    hash("web:1"),
+                )
             }
         };
         let request = Request {
@@ -167,15 +199,23 @@ impl Bench {
     /// Runs an act with one request.
     pub async fn act(&self, verb: Verb) -> Outcome {
         let episode = self.intent(verb);
-        self.run(Effect::Act(episode.into()), self.record().state).await
+        self.run(Effect::Act(episode.into()), self.record().state)
+            .await
     }
 
     /// Runs an effect that was made from that state.
     pub async fn run(&self, effect: Effect, before: State) -> Outcome {
         let reply = self.hands.finish(effect, before).await;
-        let state = self.server.get("HealingEvent", "shop", RECORD).map(|_| self.record().state);
+        let state = self
+            .server
+            .get("HealingEvent", "shop", RECORD)
+            .map(|_| self.record().state);
         let state = state.unwrap_or_default();
-        Outcome { reply, attempt: state.attempts.last().cloned(), state }
+        Outcome {
+            reply,
+            attempt: state.attempts.last().cloned(),
+            state,
+        }
     }
 
     /// How often the cluster was changed by what an act of that verb sends.
@@ -202,10 +242,16 @@ fn sent(verb: Verb) -> (&'static str, &'static str, Http) {
 /// Matches the request of a verb.
 pub fn request(verb: Verb) -> Matcher {
     let (resource, subresource, http) = sent(verb);
-    Matcher::any().verb(http).resource(resource).subresource(subresource)
+    Matcher::any()
+        .verb(http)
+        .resource(resource)
+        .subresource(subresource)
 }
 
 /// Matches the writes of the record's status.
 pub fn record_write() -> Matcher {
-    Matcher::any().verb(Http::Update).resource("healingevents").subresource("status")
+    Matcher::any()
+        .verb(Http::Update)
+        .resource("healingevents")
+        .subresource("status")
 }
