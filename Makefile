@@ -24,7 +24,8 @@ unit: ## Unit, property, scenario and simulation tests
 
 cluster: ## The proofs on a real cluster
 	@$(CARGO) run --quiet -p kubemend-lab -- build
-	$(CARGO) build --quiet -p kubemend-operator && $(CARGO) test -p kubemend-tests
+	@$(MAKE) --silent image PROFILE=dev
+	$(CARGO) test -p kubemend-tests
 
 image: ## Write target/image/kubemend.tar, the container image, without a daemon (PROFILE=dev is quicker)
 	$(CARGO) build --quiet -p kubemend-operator --profile $(PROFILE) && mkdir -p target/image
