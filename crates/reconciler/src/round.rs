@@ -172,6 +172,10 @@ impl Round {
             .flat_map(|target| self.world.records_of(target));
         let open = records.filter(|one| one.is_open());
         self.metrics.open(open.map(|one| one.state.phase.as_str()));
+        // A standby has nothing to say, and half a view would say that policies select nothing.
+        if !self.world.leads() || self.world.unsynced().is_some() {
+            return;
+        }
         self.reports.send_replace(Reports {
             policies: report::policies(&self.world, &last.plan, now),
             config: report::config(&self.world, now),

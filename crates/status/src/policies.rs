@@ -142,3 +142,6 @@ async fn put(client: &Client, permit: &Permit, key: &Key, one: &Pending) -> Resu
     call::send(client, request, WITHIN).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
