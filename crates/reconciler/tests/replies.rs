@@ -8,7 +8,7 @@ use std::time::Duration;
 use kubemend_engine::Effect;
 use kubemend_engine::change::Await;
 use kubemend_engine::episode::{Done, Outcome as Judged, Phase, UndoState, Verb};
-use kubemend_sim::{FaultKind, Matcher, Verb as Http};
+use kubemend_sim::{FaultKind, Matcher, Settings, Verb as Http};
 use serde_json::json;
 use support::{Bench, RECORD, record_write, request};
 
@@ -221,6 +221,20 @@ async fn an_unclear_answer_to_an_act_is_settled_by_looking() {
             assert_eq!(outcome.first(), (Some(Done::Applied), None), "{what}");
             assert_eq!(bench.acts(verb), 1, "{what}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_stopping_was_acted_on() {
+    for verb in [Verb::Evict, Verb::Delete] {
+        let bench = Bench::with(Settings {
+            pod_stop: Some(Duration::from_secs(30)),
+            ..Settings::default()
+        });
+        bench.server.fault(request(verb), FaultKind::LostReply);
+        let outcome = bench.act(verb).await;
+        assert_eq!(outcome.first(), (Some(Done::Applied), None), "{verb:?}");
+        assert_eq!(bench.acts(verb), 1, "{verb:?}");
     }
 }
 

@@ -57,7 +57,12 @@ impl Bench {
     /// A Deployment `shop/web` of two replicas with image 2, the revision before it, one pod of it,
     /// and the record of its episode.
     pub fn new() -> Self {
-        let server = Server::new(Settings::default());
+        Self::with(Settings::default())
+    }
+
+    /// The same on a server with other settings.
+    pub fn with(settings: Settings) -> Self {
+        let server = Server::new(settings);
         let wall = Moment::from_millis(server.now().as_millisecond());
         let clock = Clock::starting_at(wall);
         server.put(json!({
