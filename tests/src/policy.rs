@@ -7,6 +7,10 @@ macro_rules! verify {
     };
 }
 
+/// Replaces the failing pods, once.
+pub const RESTART_ONCE: &str =
+    concat!("{name: restart, action: {restartPod: {}}, ", verify!(), "}");
+
 /// Replaces the failing pods, twice at most.
 pub const RESTART: &str = concat!(
     "{name: restart, action: {restartPod: {}}, attempts: {max: 2, backoff: {initial: 5s, factor: 1, max: 5s}}, ",

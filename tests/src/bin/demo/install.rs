@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kubemend_lab::Lab;
+use kubemend_lab::{Lab, pack};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -118,20 +118,15 @@ impl Drop for Operator {
     }
 }
 
-/// Builds the image and loads it into the lab's nodes; returns a word for its contents.
+/// Packs the image, as `make image` does it, and loads it into the lab's nodes; returns a word for its contents.
 fn load_image(voice: &Voice, lab: &Lab) -> Result<String> {
-    voice.say("writing the operator's image: make image PROFILE=dev");
-    let made = Command::new("make")
-        .args(["--silent", "image", "PROFILE=dev"])
-        .current_dir(root())
-        .status()
-        .context("cannot start make")?;
-    ensure!(made.success(), "make image failed; its output is above");
-    let archive = root().join("target/image/kubemend.tar");
+    let archive = root().join("target/demo/kubemend.tar");
+    fs::create_dir_all(root().join("target/demo"))?;
+    pack(&binary()?, &tag()?, &archive)?;
     let bytes = fs::read(&archive).with_context(|| format!("reading {}", archive.display()))?;
     lab.load_image(&archive)?;
     voice.say(&format!(
-        "loaded target/image/kubemend.tar, {} MB, into every node",
+        "packed the operator into a container image of {} MB, and loaded it into every node",
         bytes.len().div_ceil(1_000_000)
     ));
     let mut hasher = DefaultHasher::new();
@@ -237,6 +232,18 @@ fn run_here(voice: &Voice, cluster: &Cluster, lab: &Lab) -> Result<Operator> {
     Ok(Operator::Process { child, log })
 }
 
+/// The image that `manifests/` asks for.
+fn tag() -> Result<String> {
+    let manifest = fs::read_to_string(root().join("manifests/deployment.yaml"))?;
+    let tag = manifest
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("image: "));
+    Ok(tag
+        .context("manifests/deployment.yaml names no image")?
+        .to_owned())
+}
+
+/// What cargo built beside the demo.
 fn binary() -> Result<PathBuf> {
     let demo = std::env::current_exe()?;
     let built = demo.with_file_name(NAME);

@@ -85,6 +85,9 @@ fn break_and_heal(voice: &Voice, apps: &Apps<'_>) -> Result<String> {
     apps.are_healed()?;
     for record in [&cart, &checkout] {
         voice.say(&story::sum(record));
+        if let Some(evidence) = story::evidence(record) {
+            voice.say(&evidence);
+        }
     }
     let cures = [&cart, &checkout].map(story::cure);
     if cures != ["restart", "rollback"] {

@@ -184,6 +184,19 @@ fn chain(record: &HealingEvent) -> String {
         .join(" > ")
 }
 
+/// What a failing container said, as the record keeps it.
+pub(crate) fn evidence(record: &HealingEvent) -> Option<String> {
+    let status = record::status(record);
+    let said = status.evidence.iter().find(|one| one.exit_code.is_some())?;
+    Some(format!(
+        "{}: the record keeps what container {} said: exit code {}, {}",
+        name(record),
+        said.container.as_deref().unwrap_or_default(),
+        said.exit_code?,
+        said.message.as_deref().unwrap_or("no message")
+    ))
+}
+
 /// The step that cured.
 pub(crate) fn cure(record: &HealingEvent) -> String {
     record::status(record).step.unwrap_or_default()
