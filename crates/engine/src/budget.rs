@@ -54,6 +54,15 @@ impl Ledger {
                 }
             }
         }
+        for (target, takes) in world.taken() {
+            entries.push(Entry {
+                target: target.clone(),
+                policy: takes.policy.clone(),
+                at: takes.at,
+                units: takes.units,
+                slot: true,
+            });
+        }
         for lost in world.tombstones.iter().filter(|one| one.at > horizon) {
             entries.push(Entry {
                 target: lost.target.clone(),

@@ -82,8 +82,6 @@ pub enum Await {
     Version(Source, u64),
     /// A pod gone or being deleted.
     PodGone(Name, Text),
-    /// A record gone.
-    RecordGone(Name),
 }
 
 /// An object that could not be read.

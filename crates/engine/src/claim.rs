@@ -61,7 +61,6 @@ pub fn rule<'a>(policy: &'a Policy, view: &View<'_>, relapse_of: Option<&Episode
 }
 
 fn is_well(view: &View<'_>, chain: Option<&Chain>) -> bool {
-    let step = chain.and_then(|chain| chain.steps.first());
-    let stretch = health::stretch(view, None, step);
+    let stretch = health::calm(view, None, chain);
     health::since(view).is_some_and(|since| view.now.since(since) >= stretch)
 }

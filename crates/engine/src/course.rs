@@ -20,8 +20,7 @@ use crate::undo;
 use crate::verify::{self, Verdict};
 use crate::view::View;
 
-/// Moves an open acting episode on. True where this target is answered for this round; false only
-/// where a latched or finished episode leaves room for a dry one.
+/// Moves an open acting episode on; true, as an open episode always answers for its target.
 pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) -> bool {
     let (world, now) = (round.world, round.now);
     if let Err(hold) = gate::can_see(world, now) {
@@ -101,6 +100,9 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
         return missing(round, episode);
     };
     let now = round.now;
+    if undo::look(round, &view.key, episode) {
+        return true;
+    }
     let verdict = verify::judge(view, episode, attempt, step);
     let (outcome, message) = match verdict {
         Verdict::Wait(at) => {
@@ -176,8 +178,8 @@ fn exhausted(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     if undo::look(round, &view.key, episode) {
         return true;
     }
-    let step = chain(view, policy, episode).and_then(|(_, chain)| chain.ok()?.steps.last());
-    match ending::well(view, episode, step) {
+    let chain = chain(view, policy, episode).and_then(|(_, chain)| chain.ok());
+    match ending::well(view, episode, chain) {
         Ok(healthy_at) => {
             let next = ending::symptom_gone(episode, healthy_at, round.now);
             round.effect(Effect::Write(Box::new(next)))
@@ -213,13 +215,12 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
     let chain = match chain {
         Ok(chain) => chain,
         Err(missing) => {
-            hold(round, episode, &missing);
+            hold(round, &next, &missing);
             return true;
         }
     };
-    let step = step_of(chain, &next);
     let detector = detector(&rule.trigger);
-    match ending::well(view, &next, step) {
+    match ending::well(view, &next, Some(chain)) {
         Ok(healthy_at) => {
             let next = ending::self_recovered(&next, healthy_at, now);
             return round.effect(Effect::Write(Box::new(next)));
@@ -227,7 +228,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
         Err(at) => round.wake(at),
     }
     if let Err(no) = gate::may_act(round.world, now) {
-        hold(round, episode, &no);
+        hold(round, &next, &no);
         return true;
     }
     let walk = Walk {
@@ -286,7 +287,7 @@ fn answer_with(next: &mut Episode, rule: &Text, symptom: &str) {
     }
 }
 
-/// Lists each passed-over step once, with its newest reason.
+/// Lists each passed-over step once. A message that merely counts on is no news.
 pub(crate) fn note_skips(next: &mut Episode, skips: Vec<Skipped>) {
     for skip in skips {
         match next
@@ -295,6 +296,7 @@ pub(crate) fn note_skips(next: &mut Episode, skips: Vec<Skipped>) {
             .iter_mut()
             .find(|one| one.step == skip.step)
         {
+            Some(known) if known.reason == skip.reason => {}
             Some(known) => *known = skip,
             None => next.state.skips.push(skip),
         }

@@ -37,7 +37,7 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         round.prove();
         round.prune();
     }
-    round.wake(world.stale_at());
+    round.wake(world.stale_at(now));
     round.plan
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Round<'a> {
     pub(crate) plan: Plan,
 }
 
-impl<'a> Round<'a> {
+impl Round<'_> {
     /// Judges one target: at most one effect, else one typed hold per symptom.
     fn target(&mut self, key: &TargetKey) {
         let (world, now) = (self.world, self.now);
@@ -78,12 +78,14 @@ impl<'a> Round<'a> {
                 None => self.hold_symptom(key, hold),
             };
         }
-        let done = undo::due(self, key)
+        let effects = self.plan.effects.len();
+        let _ = undo::due(self, key)
             || match world.open_record(key, false) {
                 Some(episode) => course::follow(self, key, episode),
                 None => open::acting(self, key),
             };
-        if done {
+        // One effect per target; the dry episode of another policy has its turn beside holds.
+        if self.plan.effects.len() > effects {
             return;
         }
         match world.open_record(key, true) {

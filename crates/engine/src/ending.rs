@@ -8,7 +8,7 @@ use crate::facts::{TargetKey, Text};
 use crate::health;
 use crate::mode;
 use crate::moment::Moment;
-use crate::policy::Step;
+use crate::policy::{Chain, Step};
 use crate::view::View;
 use crate::world::{World, policy_id};
 
@@ -129,10 +129,10 @@ fn baseline(view: &View<'_>) -> Vec<Baseline> {
 pub fn well(
     view: &View<'_>,
     episode: &Episode,
-    step: Option<&Step>,
+    chain: Option<&Chain>,
 ) -> Result<Moment, Option<Moment>> {
     let since = health::since(view).ok_or(None)?;
-    let stable = since.plus(health::stretch(view, Some(episode), step));
+    let stable = since.plus(health::calm(view, Some(episode), chain));
     if view.now >= stable {
         Ok(since)
     } else {

@@ -82,14 +82,16 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
         return open(episode);
     }
     match claim::rule(policy, &view, None) {
-        Answer::None { why, near } => shadowed(world, key, &view, policy).unwrap_or_else(|| {
-            let (kind, word) = if near {
-                ("BelowThreshold", "below threshold")
-            } else {
-                ("Healthy", "healthy")
-            };
-            Explanation::new(kind, format!("{word}: {}", why.join("; ")))
-        }),
+        Answer::None { why, near } => {
+            shadowed(world, key, &view, policy).unwrap_or_else(|| {
+                let (kind, word) = if near {
+                    ("BelowThreshold", "below threshold")
+                } else {
+                    ("Healthy", "healthy")
+                };
+                Explanation::new(kind, format!("{word}: {}", why.join("; ")))
+            })
+        }
         Answer::Rule(rule, symptom) => Explanation::new(
             "Detected",
             format!(
@@ -252,7 +254,9 @@ fn next(world: &World, key: &TargetKey, now: Moment) -> Vec<String> {
 /// An effect in words, as logs and answers show it.
 pub fn describe(effect: &Effect) -> String {
     match effect {
-        Effect::Open(episode) => format!("open {} for {}", episode.id.name, episode.spec.symptom),
+        Effect::Open(episode, _) => {
+            format!("open {} for {}", episode.id.name, episode.spec.symptom)
+        }
         Effect::Write(episode) => {
             let reason = episode.state.reason.as_deref().unwrap_or_default();
             format!(

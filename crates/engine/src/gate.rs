@@ -1,9 +1,12 @@
 //! What must hold before anything acts at all: the lease, a complete and fresh view, the
 //! configuration, no pause, and a clock that agrees with the API server's.
 
-use crate::facts::TargetKey;
+use kubemend_api::policy::StrategyKind;
+
+use crate::facts::{Name, TargetKey};
 use crate::hold::Hold;
 use crate::moment::{Millis, Moment};
+use crate::policy::ChainRef;
 use crate::source::Source;
 use crate::world::World;
 
@@ -58,24 +61,27 @@ pub fn may_act(world: &World, now: Moment) -> Result<(), Hold> {
 /// Whether what concerns this target could all be read.
 pub fn readable(world: &World, key: &TargetKey) -> Result<(), Hold> {
     let stem = crate::record_name::stem(key);
-    for ((source, name), _) in &world.unreadable {
-        let hold = match source {
-            Source::Records
-                if *name.namespace == *key.namespace && name.name.starts_with(&stem) =>
-            {
-                Hold::RecordUnreadable {
-                    name: name.name.to_string(),
-                }
+    for (source, name) in world.unreadable.keys() {
+        let here = name.namespace == key.namespace;
+        let what = format!("{}/{}", source.kind(), name.name);
+        return Err(match source {
+            Source::Records if here && name.name.starts_with(&stem) => Hold::RecordUnreadable {
+                name: name.name.to_string(),
+            },
+            Source::Policies if here => Hold::PolicyUnreadable { name: what },
+            Source::ClusterPolicies => Hold::PolicyUnreadable { name: what },
+            // What limits healing from outside, or says how to heal: unread, it may forbid this.
+            Source::DisruptionBudgets | Source::Autoscalers | Source::Strategies if here => {
+                Hold::ObjectUnreadable { name: what }
             }
-            Source::Policies if *name.namespace == *key.namespace => Hold::PolicyUnreadable {
-                name: format!("HealingPolicy/{}", name.name),
-            },
-            Source::ClusterPolicies => Hold::PolicyUnreadable {
-                name: format!("ClusterHealingPolicy/{}", name.name),
-            },
+            Source::Namespaces if name.name == key.namespace => {
+                Hold::ObjectUnreadable { name: what }
+            }
+            Source::ClusterStrategies if is_used(world, key, name) => {
+                Hold::ObjectUnreadable { name: what }
+            }
             _ => continue,
-        };
-        return Err(hold);
+        });
     }
     let Some(workload) = world.workload(key) else {
         return Ok(());
@@ -84,4 +90,12 @@ pub fn readable(world: &World, key: &TargetKey) -> Result<(), Hold> {
         Some(name) => Err(Hold::ObjectUnreadable { name }),
         None => Ok(()),
     }
+}
+
+/// Whether a policy over this target names that strategy.
+fn is_used(world: &World, key: &TargetKey, strategy: &Name) -> bool {
+    let rules = world.policies_of(key).flat_map(|policy| &policy.rules);
+    rules.into_iter().any(|rule| {
+        matches!(&rule.chain, ChainRef::Named(StrategyKind::ClusterRecoveryStrategy, name) if name == strategy)
+    })
 }

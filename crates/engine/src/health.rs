@@ -4,7 +4,7 @@
 use crate::episode::Episode;
 use crate::facts::Phase;
 use crate::moment::{Millis, Moment};
-use crate::policy::{DEFAULT_RELAPSE_WINDOW, DEFAULT_STABLE_FOR, Step};
+use crate::policy::{Chain, DEFAULT_RELAPSE_WINDOW, DEFAULT_STABLE_FOR, Step};
 use crate::view::{PodView, View};
 
 /// Since when one pod has been well; `None` while it is not. Ready alone proves nothing: a
@@ -32,6 +32,10 @@ pub fn since(view: &View<'_>) -> Option<Moment> {
     if !complete || view.pods.is_empty() && workload.desired > 0 {
         return None;
     }
+    // A pod that is being deleted must be gone, or well to its last moment.
+    if !view.leaving.iter().all(|one| pod_since(one).is_some()) {
+        return None;
+    }
     let mut since = view.workload.created;
     for one in &view.pods {
         since = since.max(pod_since(one)?);
@@ -50,6 +54,18 @@ pub fn stretch(view: &View<'_>, episode: Option<&Episode>, step: Option<&Step>) 
     stable_for
         .max(longest.saturating_mul(2))
         .min(window.max(stable_for))
+}
+
+/// How long the target must stay well before its symptom is gone, whichever step comes next: one
+/// measure for opening, going on and ending, so that none of them sees a symptom that another does
+/// not.
+pub fn calm(view: &View<'_>, episode: Option<&Episode>, chain: Option<&Chain>) -> Millis {
+    let steps = chain.map_or(&[][..], |chain| &chain.steps);
+    let longest = steps
+        .iter()
+        .map(|step| stretch(view, episode, Some(step)))
+        .max();
+    longest.unwrap_or_else(|| stretch(view, episode, None))
 }
 
 /// The pod fails now: no threshold, one abnormal end within `recent` suffices.

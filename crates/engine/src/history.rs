@@ -66,14 +66,10 @@ fn needed_until(
     }
     let ended = record.state.ended_at.unwrap_or(now);
     let mut until = ended;
+    let window = relapse_window(world, record);
     if newest {
-        until = until.max(
-            record
-                .state
-                .relapse_until
-                .unwrap_or(ended)
-                .max(ended.plus(DEFAULT_RELAPSE_WINDOW)),
-        );
+        let relapse_until = record.state.relapse_until.unwrap_or(ended);
+        until = until.max(relapse_until.max(ended.plus(window)));
     }
     for attempt in record.state.attempts.iter().filter(|_| !record.is_dry()) {
         until = until.max(attempt.intent_at.plus(WINDOW));
@@ -88,4 +84,19 @@ fn needed_until(
         }
     }
     until
+}
+
+/// How long the record's chain remembers it: the longest window of its steps.
+fn relapse_window(world: &World, record: &Episode) -> Millis {
+    let policy = world.policies.get(&policy_id(record));
+    let rule = policy.and_then(|policy| policy.rule(record.rule()));
+    let chain = rule.and_then(|rule| world.chain_of(rule).ok());
+    let windows = chain
+        .into_iter()
+        .flat_map(|chain| &chain.steps)
+        .map(|step| step.relapse_window);
+    windows
+        .chain([DEFAULT_RELAPSE_WINDOW])
+        .max()
+        .unwrap_or(DEFAULT_RELAPSE_WINDOW)
 }

@@ -73,13 +73,12 @@ fn undo(requests: &[Request], due_at: Moment) -> Option<UndoState> {
     })
 }
 
-/// What became of each request that has no result, as the facts tell.
-pub fn look(world: &World, key: &TargetKey, attempt: &Attempt) -> Vec<Done> {
-    let open = attempt.requests.iter().filter(|one| one.result.is_none());
-    open.map(|request| became(world, key, request)).collect()
+/// What became of a request: its result, or what the facts tell.
+pub fn became(world: &World, key: &TargetKey, request: &Request) -> Done {
+    request.result.unwrap_or_else(|| look(world, key, request))
 }
 
-fn became(world: &World, key: &TargetKey, request: &Request) -> Done {
+fn look(world: &World, key: &TargetKey, request: &Request) -> Done {
     let state = |now: Option<String>| match now {
         Some(now) if Some(&*now) == request.to.as_deref() => Done::Applied,
         Some(now) if Some(&*now) == request.from.as_deref() => Done::NotApplied,

@@ -4,6 +4,9 @@
 //! make; then what a target looks like, detection, verification, guards and actions, the course of
 //! an episode, and the decision; then what is said about it.
 
+// Kinds and fields of Kubernetes stand in most comments; backticks around each would drown them.
+#![allow(clippy::doc_markdown)]
+
 pub mod moment;
 pub mod source;
 pub mod facts;

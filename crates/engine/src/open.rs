@@ -84,11 +84,18 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
         return true;
     }
     let episode = episode(&view, policy, rule, &symptom, dry);
-    round.effect(Effect::Open(Box::new(episode)))
+    let detector = detector(&rule.trigger);
+    let failing = view
+        .pods
+        .iter()
+        .filter(|one| detector.shows(one, now))
+        .map(|one| (one.facts().name.name.clone(), one.facts().uid.clone()));
+    let failing = failing.collect();
+    round.effect(Effect::Open(Box::new(episode), failing))
 }
 
-/// A new episode. Its state is what an empty status reads as, plus the chain's memory, which the
-/// first write of its status records.
+/// A new episode. Its state is what an empty status reads as; the chain's memory comes with the
+/// first write of its status.
 fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry: bool) -> Episode {
     let (world, key, now) = (view.world, &view.key, view.now);
     let ordinal = world

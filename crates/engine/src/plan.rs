@@ -36,8 +36,8 @@ pub struct Held {
 /// One thing to do; what it writes is decided here, completely.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Create this record (its status stays empty).
-    Open(Box<Episode>),
+    /// Create this record (its status stays empty); these pods, by name and UID, fail now.
+    Open(Box<Episode>, Vec<(Text, Text)>),
     /// Write this state into its record, under its resourceVersion.
     Write(Box<Episode>),
     /// Write the intent, read evidence, execute the newest attempt's requests, write the results.
@@ -69,7 +69,7 @@ impl Effect {
     /// The target that is in flight until the effect's reply is seen.
     pub fn target(&self) -> TargetKey {
         match self {
-            Self::Open(episode)
+            Self::Open(episode, _)
             | Self::Write(episode)
             | Self::Act(episode)
             | Self::Undo(episode)
@@ -82,7 +82,7 @@ impl Effect {
     /// A word for logs and metrics.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Open(_) => "open",
+            Self::Open(..) => "open",
             Self::Write(_) => "write",
             Self::Act(_) => "act",
             Self::Undo(_) => "undo",

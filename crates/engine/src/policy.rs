@@ -153,10 +153,10 @@ impl Policy {
     }
 
     fn add_rules(&mut self, rules: &[PolicyRule], settings: &Settings) {
-        let mut names = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for (index, rule) in rules.iter().enumerate() {
             let field = format!("spec.rules[{index}]");
-            if !names.insert(rule.name.as_str()) {
+            if !seen.insert(rule.name.as_str()) {
                 self.problems.push(format!(
                     "{field}.name: rule {:?} is there twice; rename one",
                     rule.name

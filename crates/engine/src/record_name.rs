@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::facts::{Name, TargetKey};
+use crate::facts::{Name, TargetKey, template};
 
 /// What the names of all records of a target begin with, the last dash included.
 pub fn stem(key: &TargetKey) -> String {
@@ -11,12 +11,7 @@ pub fn stem(key: &TargetKey) -> String {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    let hash: String = hasher
-        .finalize()
-        .iter()
-        .take(3)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = template::hex(&hasher.finalize()[..3]);
     // Names of workloads are ASCII; a cut one must still end in a letter or digit.
     let short: String = key.name.chars().take(40).collect();
     format!("{}-{hash}-", short.trim_end_matches(['-', '.']))

@@ -41,7 +41,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Ok(chain) => chain,
         Err(name) => return hold(round, episode, &Hold::StrategyMissing { name }),
     };
-    match ending::well(&view, episode, chain.steps.first()) {
+    match ending::well(&view, episode, Some(chain)) {
         Ok(healthy_at) => {
             let next = ending::self_recovered(episode, healthy_at, now);
             round.effect(Effect::Write(Box::new(next)));

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kubemend_api::policy::{PolicyStatus, RecoverySummary};
-use kubemend_api::{Duration, HealingConfigStatus};
+use kubemend_api::{Duration, HealingConfigStatus, Mode};
 
+use crate::claim::{self, Answer};
 use crate::episode::{Episode, Phase};
-use crate::facts::{Name, Text};
+use crate::facts::{Name, TargetKey, Text};
 use crate::hold::Hold;
 use crate::mode;
 use crate::moment::Moment;
 use crate::plan::{Held, Plan};
 use crate::policy::Policy;
 use crate::source::Source;
+use crate::view::View;
 use crate::world::{World, policy_id};
 
 /// So many ended episodes are listed: as many as the schema admits.
@@ -83,6 +85,10 @@ fn status(
     {
         *holds.entry(held.hold.reason().to_owned()).or_default() += 1;
     }
+    let shadowed = shadowed(world, policy, now);
+    if shadowed > 0 {
+        holds.insert("ShadowedBy".to_owned(), shadowed);
+    }
     let effective = mode::of_policy(world, policy);
     let recovered = records
         .iter()
@@ -101,6 +107,22 @@ fn status(
         recoveries: recoveries(records),
         conditions: conditions(world, policy, now),
     }
+}
+
+/// Failing targets that this policy selects and another one answers for.
+fn shadowed(world: &World, policy: &Policy, now: Moment) -> i64 {
+    let suspects = world.suspects();
+    let loses = |key: &&TargetKey| {
+        let mode = mode::effective(world, policy, key).mode;
+        mode != Mode::Suspended
+            && claim::policy(world, key, mode).is_some_and(|winner| winner.id != policy.id)
+            && View::of(world, key, now)
+                .is_some_and(|view| matches!(claim::rule(policy, &view, None), Answer::Rule(..)))
+    };
+    let selected = suspects
+        .iter()
+        .filter(|key| world.is_member(&policy.id, key));
+    number(selected.filter(loses).count())
 }
 
 /// Whether a hold is one to count for this policy: own writes and waits come and go by themselves.

@@ -2,14 +2,15 @@
 
 use kubemend_api::Mode;
 
+use crate::budget::Ledger;
 use crate::chain::Walk;
 use crate::claim;
 use crate::course;
 use crate::decide::Round;
-use crate::detect::detector;
+use crate::detect::{Detect, detector};
 use crate::ending;
-use crate::episode::{Done, Episode};
-use crate::facts::TargetKey;
+use crate::episode::{Attempt, Done, Episode, Request, Verb};
+use crate::facts::{TargetKey, Text};
 use crate::gate;
 use crate::guard;
 use crate::hold::No;
@@ -17,70 +18,82 @@ use crate::intent;
 use crate::plan::Effect;
 use crate::view::View;
 
-/// An intent whose end was lost, judged by facts after it can no longer be executed.
+/// Settles an open intent, request by request. What was certainly not applied is armed again, if
+/// the same would be decided now; the rest of the attempt is what the facts tell.
 pub(crate) fn lost(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) -> bool {
     let (world, now) = (round.world, round.now);
     let Some(attempt) = episode.last_attempt() else {
         return true;
     };
-    let found = intent::look(world, key, attempt);
-    let rearm = found.contains(&Done::NotApplied) && attempt.rearmed < intent::REARMED_MAX;
-    let refusal = if rearm {
-        judge_again(round, key, episode)
-    } else {
-        Some("NotApplied".into())
-    };
-    let mut next = episode.clone();
-    if rearm && refusal.is_none() {
-        settle_found(&mut next, &found);
-        if let Some(attempt) = next.state.attempts.last_mut() {
-            attempt.rearmed = attempt.rearmed.saturating_add(1);
-            attempt.not_after = now.plus(intent::ARMED_FOR);
-        }
-        return round.effect(Effect::Act(Box::new(next)));
-    }
-    let results: Vec<_> = found
-        .into_iter()
-        .map(|done| (done, refusal.clone().filter(|_| done == Done::NotApplied)))
+    let found: Vec<Done> = attempt
+        .requests
+        .iter()
+        .map(|one| intent::became(world, key, one))
         .collect();
-    next.settle(&results, now);
+    let wanted = match judge_again(round, key, episode, &found) {
+        Ok(requests) => requests,
+        Err(why) => return settle(round, episode, &found, &why),
+    };
+    if wanted.is_empty() {
+        return settle(round, episode, &found, "NotApplied");
+    }
+    let mut next = episode.clone();
+    if let Some(attempt) = next.state.attempts.last_mut() {
+        arm(attempt, &found, &wanted);
+        attempt.not_after = now.plus(intent::ARMED_FOR);
+    }
+    round.effect(Effect::Act(Box::new(next)))
+}
+
+/// Results that the facts tell stay; of the others only those that are still wanted stay open.
+fn arm(attempt: &mut Attempt, found: &[Done], wanted: &[Request]) {
+    for (request, done) in attempt.requests.iter_mut().zip(found) {
+        if request.result.is_some() {
+            continue;
+        }
+        let armed = wanted.iter().any(|one| one.uid == request.uid);
+        request.result = Some(*done).filter(|done| *done != Done::NotApplied || !armed);
+        if request.result == Some(Done::NotApplied) {
+            request.detail = Some(Text::from("NoLongerWanted"));
+        }
+    }
+    attempt.rearmed = attempt.rearmed.saturating_add(1);
+}
+
+fn settle(round: &mut Round<'_>, episode: &Episode, found: &[Done], why: &str) -> bool {
+    let refused = |done: Done| (done == Done::NotApplied).then(|| why.to_owned());
+    let results: Vec<_> = found.iter().map(|done| (*done, refused(*done))).collect();
+    let mut next = episode.clone();
+    next.settle(&results, round.now);
     round.effect(Effect::Write(Box::new(next)))
 }
 
-/// Results that the facts tell; what was not applied stays open, to be executed.
-fn settle_found(next: &mut Episode, found: &[Done]) {
-    let Some(attempt) = next.state.attempts.last_mut() else {
-        return;
-    };
-    let open = attempt
-        .requests
-        .iter_mut()
-        .filter(|one| one.result.is_none());
-    for (request, done) in open.zip(found) {
-        request.result = Some(*done).filter(|done| *done != Done::NotApplied);
-    }
-}
-
-/// Whether the same intent would still be made now; its budget and slot are its own already.
-fn judge_again(round: &Round<'_>, key: &TargetKey, episode: &Episode) -> Option<String> {
+/// The requests that were not applied and would still be made now; their budget and slot are
+/// theirs already.
+fn judge_again(
+    round: &Round<'_>,
+    key: &TargetKey,
+    episode: &Episode,
+    found: &[Done],
+) -> Result<Vec<Request>, String> {
     let (world, now) = (round.world, round.now);
-    if let Err(hold) = gate::may_act(world, now) {
-        return Some(hold.reason().to_owned());
+    let gone = |what: &str| what.to_owned();
+    let attempt = episode.last_attempt().ok_or_else(|| gone("NotApplied"))?;
+    if attempt.rearmed >= intent::REARMED_MAX {
+        return Err(gone("NotApplied"));
     }
+    gate::may_act(world, now).map_err(|hold| hold.reason().to_owned())?;
     if ending::of(world, key, episode, now).is_some() {
-        return Some("Changed".to_owned());
+        return Err(gone("Changed"));
     }
-    let view = View::of(world, key, now)?;
-    let policy = claim::policy(world, key, Mode::Enforce)?;
-    let Some((rule, Ok(chain))) = course::chain(&view, policy, episode) else {
-        return Some("PolicyGone".to_owned());
-    };
-    let attempt = episode.last_attempt()?;
-    let Some(step) = chain.step(&attempt.step) else {
-        return Some("StepGone".to_owned());
-    };
+    let view = View::of(world, key, now).ok_or_else(|| gone("TargetGone"))?;
+    let policy = claim::policy(world, key, Mode::Enforce).ok_or_else(|| gone("PolicyGone"))?;
+    let chain = course::chain(&view, policy, episode);
+    let (rule, chain) = chain.ok_or_else(|| gone("PolicyGone"))?;
+    let chain = chain.map_err(|hold| hold.reason().to_owned())?;
+    let step = chain.step(&attempt.step).ok_or_else(|| gone("StepGone"))?;
     let detector = detector(&rule.trigger);
-    let ledger = crate::budget::Ledger::default();
+    let ledger = Ledger::default();
     let walk = Walk {
         view: &view,
         episode,
@@ -89,11 +102,29 @@ fn judge_again(round: &Round<'_>, key: &TargetKey, episode: &Episode) -> Option<
         chain,
         ledger: &ledger,
     };
-    let mut requests = attempt.requests.clone();
-    requests.retain(|one| one.result.is_none());
-    match guard::pass(&walk.case(step, &[]), &mut requests) {
-        Ok(()) => None,
-        Err(No::Hold(hold)) => Some(hold.reason().to_owned()),
-        Err(No::Skip(skip)) => Some(skip.reason().to_owned()),
+    let open = attempt.requests.iter().zip(found);
+    let mut wanted: Vec<Request> = open
+        .filter(|(request, done)| request.result.is_none() && **done == Done::NotApplied)
+        .filter(|(request, _)| still_shows(&view, detector, request))
+        .map(|(request, _)| request.clone())
+        .collect();
+    if wanted.is_empty() {
+        return Ok(wanted);
+    }
+    match guard::pass(&walk.case(step, &[]), &mut wanted) {
+        Ok(()) => Ok(wanted),
+        Err(No::Hold(hold)) => Err(hold.reason().to_owned()),
+        Err(No::Skip(skip)) => Err(skip.reason().to_owned()),
+    }
+}
+
+/// A pod that got well meanwhile is left alone.
+fn still_shows(view: &View<'_>, detector: &dyn Detect, request: &Request) -> bool {
+    match request.verb {
+        Verb::Evict | Verb::Delete => view
+            .pods
+            .iter()
+            .any(|one| one.facts().uid == request.uid && detector.shows(one, view.now)),
+        Verb::Scale | Verb::Rollback => true,
     }
 }

@@ -5,16 +5,13 @@ use kubemend_api::Mode;
 
 use crate::decide::Round;
 use crate::episode::{Episode, Phase, UndoState};
-use crate::facts::{TargetKey, Text};
+use crate::facts::{GitOps, TargetKey, Text};
 use crate::gate;
 use crate::hold::Hold;
 use crate::intent;
 use crate::moment::Moment;
 use crate::plan::Effect;
 use crate::world::World;
-
-/// An undo that was refused so often is given up: people must look.
-const TRIES_MAX: u32 = 10;
 
 /// An undo is neither done nor void yet.
 pub(crate) fn is_pending(episode: &Episode) -> bool {
@@ -28,10 +25,10 @@ pub(crate) fn is_pending(episode: &Episode) -> bool {
 /// Takes back what an ended episode left, if it is due; true where that was answered.
 pub(crate) fn due(round: &mut Round<'_>, key: &TargetKey) -> bool {
     let world = round.world;
-    let ended = world
+    let mut ended = world
         .records_of(key)
-        .find(|one| is_pending(one) && !one.is_open());
-    ended.is_some_and(|episode| look(round, key, episode))
+        .filter(|one| is_pending(one) && !one.is_open());
+    ended.any(|episode| look(round, key, episode))
 }
 
 /// Moves one undo on; true where it needs an effect or its intent may still be under way.
@@ -45,6 +42,10 @@ pub(crate) fn look(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
     else {
         return false;
     };
+    if let Err(hold) = gate::can_see(world, now) {
+        round.held(key, None, hold);
+        return false;
+    }
     if let Some(done) = void(world, key, undo, episode) {
         return finish(round, episode, done);
     }
@@ -54,9 +55,6 @@ pub(crate) fn look(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
             round.held(key, None, Hold::IntentOpen { until });
             return true;
         }
-    }
-    if undo.rearmed >= TRIES_MAX {
-        return finish(round, episode, "GivenUp");
     }
     let at = due_at(undo, episode, now);
     if now < at {
@@ -124,9 +122,23 @@ fn void(
         return Some("Undone");
     }
     if workload.facts.desired != undo.to {
-        return Some("ReplicasChanged");
+        // A later scale of ours is taken back first; a view from before the act tells nothing.
+        let nested = |one: &Episode| {
+            let later = one.state.undo.as_ref().filter(|_| one.id != episode.id);
+            later.is_some_and(|later| later.is_due_sometime() && later.from == undo.to)
+        };
+        let acted = episode.last_attempt().and_then(|one| one.acted_at);
+        let seen = acted.is_none_or(|at| world.is_seen_since(key.kind, at));
+        let changed = seen && !world.records_of(key).any(nested);
+        return changed.then_some("ReplicasChanged");
     }
-    world.autoscaler_of(key).map(|_| "OwnedByHPA")
+    if world.autoscaler_of(key).is_some() {
+        return Some("OwnedByHPA");
+    }
+    workload.facts.gitops.map(|owner| match owner {
+        GitOps::ArgoCd => "OwnedByArgoCD",
+        GitOps::Flux => "OwnedByFlux",
+    })
 }
 
 fn finish(round: &mut Round<'_>, episode: &Episode, result: &str) -> bool {

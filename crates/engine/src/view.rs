@@ -101,9 +101,8 @@ impl<'a> View<'a> {
             .filter(|one| one.hash != self.workload.hash);
         let newest_other = others.map(|one| one.revision).max();
         let seen = self.world.workload(&self.key)?.hash_since;
-        let newest_other = match newest_other {
-            Some(revision) => revision,
-            None => return seen,
+        let Some(newest_other) = newest_other else {
+            return seen;
         };
         let own = self
             .world

@@ -122,6 +122,20 @@ struct Flight {
     done: bool,
     awaits: Vec<Await>,
     retry_at: Option<Moment>,
+    /// What an act takes from every budget until its record shows it.
+    takes: Option<Takes>,
+    /// It marks a revision, which nothing else depends on.
+    proves: bool,
+}
+
+/// What an act under way takes from every budget.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub(crate) struct Takes {
+    pub(crate) record: Name,
+    pub(crate) policy: PolicyId,
+    pub(crate) at: Moment,
+    pub(crate) units: u32,
 }
 
 /// How current the view of a collection is.
@@ -183,7 +197,7 @@ impl World {
     pub fn apply(&mut self, change: Change, now: Moment) -> bool {
         match change {
             Change::Object(object) => self.object(*object, now),
-            Change::Unreadable(unreadable) => self.cannot_read(unreadable),
+            Change::Unreadable(unreadable) => self.cannot_read(&unreadable),
             Change::Gone { source, name, uid } => self.gone(source, &name, &uid, now),
             Change::ListBegins(source) => {
                 self.listing.insert(source, BTreeSet::new());
@@ -206,8 +220,23 @@ impl World {
     }
 
     /// An effect of the newest plan is being started: its target is in flight from now on.
-    pub fn begin(&mut self, effect: &Effect, _now: Moment) {
-        self.flights.insert(effect.target(), Flight::default());
+    pub fn begin(&mut self, effect: &Effect) {
+        let takes = match effect {
+            Effect::Act(episode) => episode.last_attempt().map(|attempt| Takes {
+                record: episode.id.clone(),
+                policy: policy_id(episode),
+                at: attempt.intent_at,
+                units: attempt.units(),
+            }),
+            _ => None,
+        };
+        let proves = matches!(effect, Effect::Prove { .. });
+        let flight = Flight {
+            takes,
+            proves,
+            ..Flight::default()
+        };
+        self.flights.insert(effect.target(), flight);
     }
 
     /// Keeps what the plan learned and nobody writes down: proof marks under DryRun.
@@ -223,11 +252,14 @@ impl World {
         }
         let target = reply.target;
         if let Some(flight) = self.flights.get_mut(&target) {
-            *flight = Flight {
-                done: true,
-                awaits: reply.awaits,
-                retry_at: reply.retry_at,
-            };
+            flight.done = true;
+            flight.awaits = reply.awaits;
+            flight.retry_at = reply.retry_at;
+            if flight.proves && flight.retry_at.take().is_some() {
+                // A mark that is refused must not keep the target from being healed: the next
+                // change of the workload is soon enough to try again.
+                self.unproven.remove(&target);
+            }
         }
         self.settle_flight(&target);
         true
@@ -253,7 +285,9 @@ impl World {
             .map(|(target, _)| target.clone())
             .collect();
         let before = self.flights.len();
-        waiting.iter().for_each(|target| self.settle_flight(target));
+        for target in &waiting {
+            self.settle_flight(target);
+        }
         self.flights.len() != before
     }
 
@@ -267,7 +301,6 @@ impl World {
                 .pods
                 .get(name)
                 .is_none_or(|pod| pod.facts.uid != *uid || pod.facts.deleting),
-            Await::RecordGone(name) => !self.records.contains_key(name),
         }
     }
 
@@ -283,11 +316,11 @@ impl World {
         true
     }
 
-    fn cannot_read(&mut self, unreadable: Unreadable) -> bool {
+    fn cannot_read(&mut self, unreadable: &Unreadable) -> bool {
         if let Some(seen) = self.listing.get_mut(&unreadable.source) {
             seen.insert(unreadable.name.clone());
         }
         let key = (unreadable.source, unreadable.name.clone());
-        self.unreadable.insert(key, unreadable.clone()).as_ref() != Some(&unreadable)
+        self.unreadable.insert(key, unreadable.clone()).as_ref() != Some(unreadable)
     }
 }

@@ -87,6 +87,8 @@ pub(crate) struct Hand<'a> {
     pub(crate) not_after: Moment,
     /// The server only rehearses.
     pub(crate) dry: bool,
+    /// The intent was armed before: what is gone went by its hand.
+    pub(crate) rearmed: bool,
 }
 
 impl Hand<'_> {
@@ -141,6 +143,7 @@ pub(crate) async fn undo(
         clock,
         not_after: undo.not_after.unwrap_or_default(),
         dry: false,
+        rearmed: undo.rearmed > 0,
     };
     let target = &episode.spec.target;
     scale::run(&hand, &episode.target(), &target.uid, undo.to, undo.from).await
@@ -162,6 +165,7 @@ async fn attempt(
         clock,
         not_after: attempt.not_after,
         dry,
+        rearmed: attempt.rearmed > 0,
     };
     // At most ten, by the record's schema.
     join_all(
@@ -176,10 +180,11 @@ async fn attempt(
 /// Every verb has its file; a new one does not compile without.
 async fn one(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
     match wanted.result {
-        // A re-armed intent repeats only what certainly had no effect.
+        // A re-armed intent repeats only what is open; the rest keeps its result.
         Some(Done::Applied) => return Answer::applied(None),
         Some(Done::Unknown) => return Answer::unknown("Unknown"),
-        Some(Done::NotApplied) | None => {}
+        Some(Done::NotApplied) => return Answer::not_applied("NoLongerWanted"),
+        None => {}
     }
     match wanted.verb {
         Verb::Evict | Verb::Delete => restart_pod::run(hand, &episode.id.namespace, wanted).await,

@@ -119,10 +119,10 @@ impl Hands {
             return self.again();
         };
         match effect {
-            Effect::Open(episode) => {
+            Effect::Open(episode, failing) => {
                 let kept = self.ledger.create(&permit, &episode).await;
                 if let Kept::Written(stored) = &kept {
-                    news::opened(&self.metrics, stored);
+                    news::opened(&self.metrics, stored, &failing);
                 }
                 self.kept(&episode, kept)
             }
@@ -256,9 +256,13 @@ impl Hands {
         if let Kept::Written(stored) = &kept {
             news::written(&self.metrics, &intended.state, stored);
         }
+        let missing = matches!(kept, Kept::Missing);
         let mut ended = self.kept(&episode, kept);
-        // The intent stands in the record, whatever became of the result.
-        ended.record = ended.record.or_else(|| Some(intended.clone().into()));
+        // The intent stands in the record, whatever became of the result; a record that is gone
+        // must not come back.
+        if !missing {
+            ended.record = ended.record.or_else(|| Some(intended.clone().into()));
+        }
         ended
             .awaits
             .extend(answers.iter().filter_map(|one| one.awaits.clone()));
@@ -285,10 +289,8 @@ impl Hands {
                     ..Ended::default()
                 }
             }
-            Kept::Missing => Ended {
-                awaits: vec![Await::RecordGone(episode.id.clone())],
-                ..Ended::default()
-            },
+            // The watch will tell, whether it is gone or cannot be read.
+            Kept::Missing => self.again(),
             Kept::Failed(failure) => {
                 tracing::warn!(episode = %episode.id, %failure, "a record could not be written");
                 let wait = failure

@@ -1,12 +1,13 @@
 //! What `/metrics` shows: the four of the system that Kubemend replaces, and its own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kubemend_api::limits::ActionName;
 use kubemend_engine::Source;
+use kubemend_engine::facts::{Name, Text};
 use kubemend_engine::plan::Held;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -27,6 +28,8 @@ pub struct Metrics {
     registry: Arc<Registry>,
     failures: Family<FailingPod, Counter>,
     failing: Arc<Mutex<VecDeque<FailingPod>>>,
+    /// The pods that were counted, by open episode: as many as budgets let fail and be named.
+    counted: Arc<Mutex<BTreeMap<Name, BTreeSet<Text>>>>,
     actions: Family<Action, Counter>,
     recovery: Family<ActionType, Histogram, fn() -> Histogram>,
     detection: Histogram,
@@ -92,6 +95,7 @@ impl Default for Metrics {
             registry: Arc::new(Registry::default()),
             failures: Family::default(),
             failing: Arc::default(),
+            counted: Arc::default(),
             actions: Family::default(),
             recovery: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             detection: Histogram::new(SECONDS),
@@ -194,10 +198,19 @@ impl Metrics {
         Ok(out)
     }
 
-    /// A pod is failing; told once per pod and episode.
-    pub(crate) fn pod_failed(&self, namespace: &str, pod: &str, failure_type: &str) {
+    /// A pod is failing; it counts once per episode, however often it is told.
+    pub(crate) fn pod_failed(&self, episode: &Name, pod: &str, uid: &Text, failure_type: &str) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !counted
+            .entry(episode.clone())
+            .or_default()
+            .insert(uid.clone())
+        {
+            return;
+        }
+        drop(counted);
         let labels = FailingPod {
-            namespace: namespace.to_owned(),
+            namespace: episode.namespace.to_string(),
             pod_name: pod.to_owned(),
             failure_type: failure_type.to_owned(),
         };
@@ -211,6 +224,14 @@ impl Metrics {
             failing.push_back(labels.clone());
         }
         self.failures.get_or_create(&labels).inc();
+    }
+
+    /// An episode is over: its pods need not be remembered.
+    pub(crate) fn ended(&self, episode: &Name) {
+        self.counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(episode);
     }
 
     /// An attempt has its outcome.
@@ -292,7 +313,10 @@ mod tests {
     fn names_are_those_of_the_replaced_system_and_pods_are_bounded() {
         let metrics = Metrics::default();
         for number in 0..=POD_SERIES_MAX {
-            metrics.pod_failed("shop", &format!("web-{number}"), "crash_loop");
+            let (pod, episode) = (format!("web-{number}"), Name::new("shop", "web-4f7d1c-1"));
+            // Told twice, as at detection and by an intent, it counts once.
+            metrics.pod_failed(&episode, &pod, &pod.as_str().into(), "crash_loop");
+            metrics.pod_failed(&episode, &pod, &pod.as_str().into(), "crash_loop");
         }
         metrics.attempt_judged(ActionName::Scale, true);
         metrics.recovered(ActionName::RestartPod, 14.0);

@@ -1,33 +1,36 @@
 //! What a record's write tells people: one log line and the metrics per thing that happened.
 
-use std::collections::BTreeSet;
-
 use kubemend_api::Trigger;
 use kubemend_engine::Episode;
 use kubemend_engine::episode::{Attempt, Outcome, Phase, State, Verb};
+use kubemend_engine::facts::Text;
 use kubemend_engine::record::outcome_word;
 
 use crate::metrics::Metrics;
 
 /// An episode's record was created.
-pub(crate) fn opened(metrics: &Metrics, episode: &Episode) {
+pub(crate) fn opened(metrics: &Metrics, episode: &Episode, failing: &[(Text, Text)]) {
     let (target, symptom) = (episode.target(), episode.symptom());
     tracing::info!(episode = %episode.id, %target, symptom, policy = episode.spec.policy_ref, "opened");
     if !episode.is_dry() {
         metrics.detected(seconds(episode.detected_at().since(episode.failed_at())));
+        let symptom = failure_type(symptom);
+        for (pod, uid) in failing {
+            metrics.pod_failed(&episode.id, pod, uid, symptom);
+        }
     }
 }
 
 /// An episode's record was written: what is new since `before`?
 pub(crate) fn written(metrics: &Metrics, before: &State, episode: &Episode) {
     let after = &episode.state;
-    for (index, attempt) in after.attempts.iter().enumerate() {
+    for attempt in &after.attempts {
         // An attempt without effect is overwritten by the next, so its place tells nothing.
         let old = before
             .attempts
             .iter()
             .find(|old| old.intent_at == attempt.intent_at);
-        about(metrics, episode, index, old, attempt);
+        about(metrics, episode, old, attempt);
     }
     let id = &episode.id;
     for skip in &after.skips {
@@ -42,16 +45,17 @@ pub(crate) fn written(metrics: &Metrics, before: &State, episode: &Episode) {
     }
     if before.ended_at.is_none() && after.ended_at.is_some() {
         tracing::info!(episode = %id, phase = after.phase.as_str(), reason, "ended");
+        metrics.ended(id);
     }
 }
 
-fn about(metrics: &Metrics, episode: &Episode, index: usize, old: Option<&Attempt>, new: &Attempt) {
+fn about(metrics: &Metrics, episode: &Episode, old: Option<&Attempt>, new: &Attempt) {
     let (id, step, action) = (&episode.id, &*new.step, new.action.as_str());
     if old.is_none() {
         let what: Vec<_> = new.requests.iter().map(|one| &*one.name).collect();
         tracing::info!(episode = %id, step, action, ?what, "intent");
         if !episode.is_dry() {
-            failing(metrics, episode, index);
+            failing(metrics, episode, new);
         }
     } else if old.is_some_and(|old| old.rearmed != new.rearmed) {
         tracing::info!(episode = %id, step, action, "intent armed again");
@@ -74,22 +78,12 @@ fn about(metrics: &Metrics, episode: &Episode, index: usize, old: Option<&Attemp
     }
 }
 
-/// Counts the pods that the attempt names and that no earlier one of the episode named.
-fn failing(metrics: &Metrics, episode: &Episode, index: usize) {
-    let pods = |attempt: &Attempt| {
-        let pods = attempt
-            .requests
-            .iter()
-            .filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete));
-        pods.map(|one| (one.name.clone(), one.uid.clone()))
-            .collect::<BTreeSet<_>>()
-    };
-    let attempts = &episode.state.attempts;
-    let known: BTreeSet<_> = attempts.iter().take(index).flat_map(pods).collect();
-    for (pod, uid) in attempts.get(index).map(pods).unwrap_or_default() {
-        if !known.contains(&(pod.clone(), uid)) {
-            metrics.pod_failed(&episode.id.namespace, &pod, failure_type(episode.symptom()));
-        }
+/// Counts the pods that the attempt names; each counts once per episode.
+fn failing(metrics: &Metrics, episode: &Episode, attempt: &Attempt) {
+    let symptom = failure_type(episode.symptom());
+    let pods = attempt.requests.iter();
+    for pod in pods.filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete)) {
+        metrics.pod_failed(&episode.id, &pod.name, &pod.uid, symptom);
     }
 }
 

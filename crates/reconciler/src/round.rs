@@ -1,10 +1,9 @@
 //! The round: take in what changed, decide over the whole world, start what was decided. Nothing
 //! here touches the network.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kubemend_engine::change::Object;
 use kubemend_engine::episode::State;
 use kubemend_engine::facts::TargetKey;
 use kubemend_engine::hold::Hold;
@@ -43,8 +42,6 @@ pub(crate) struct Round {
 /// What was decided last, and what of it was told.
 struct Last {
     plan: Plan,
-    /// Targets that have had a record.
-    recorded: BTreeSet<TargetKey>,
     held: BTreeMap<TargetKey, &'static str>,
     reported_at: Instant,
     report_due: bool,
@@ -68,7 +65,6 @@ impl Round {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut last = Last {
             plan: Plan::default(),
-            recorded: BTreeSet::new(),
             held: BTreeMap::new(),
             reported_at: Instant::now(),
             report_due: false,
@@ -86,7 +82,6 @@ impl Round {
             let now = self.clock.now();
             let mut matters = false;
             for change in batch.drain(..) {
-                last.recorded.extend(target_of(&change));
                 matters |= self.world.apply(change, now);
             }
             if matters || Instant::now() >= decide_at {
@@ -105,7 +100,6 @@ impl Round {
         let plan = decide(&self.world, now);
         self.metrics.round(started.elapsed());
         self.world.remember(&plan);
-        self.world.remember(&plan);
         for effect in &plan.effects {
             let Some(slot) = self.hands.slot() else {
                 tracing::warn!(
@@ -115,7 +109,7 @@ impl Round {
                 break;
             };
             let before = self.before(effect);
-            self.world.begin(effect, now);
+            self.world.begin(effect);
             self.hands.start(slot, effect.clone(), before);
         }
         plan
@@ -124,7 +118,7 @@ impl Round {
     /// The state of the effect's record as the world knows it.
     fn before(&self, effect: &Effect) -> State {
         let id = match effect {
-            Effect::Open(episode)
+            Effect::Open(episode, _)
             | Effect::Write(episode)
             | Effect::Act(episode)
             | Effect::Undo(episode)
@@ -164,13 +158,7 @@ impl Round {
             return;
         }
         (last.report_due, last.reported_at) = (false, Instant::now());
-        last.recorded
-            .retain(|target| self.world.records_of(target).next().is_some());
-        let records = last
-            .recorded
-            .iter()
-            .flat_map(|target| self.world.records_of(target));
-        let open = records.filter(|one| one.is_open());
+        let open = self.world.records().filter(|one| one.is_open());
         self.metrics.open(open.map(|one| one.state.phase.as_str()));
         // A standby has nothing to say, and half a view would say that policies select nothing.
         if !self.world.leads() || self.world.unsynced().is_some() {
@@ -180,18 +168,5 @@ impl Round {
             policies: report::policies(&self.world, &last.plan, now),
             config: report::config(&self.world, now),
         });
-    }
-}
-
-/// The target of a record that comes in.
-fn target_of(change: &Change) -> Option<TargetKey> {
-    let object = match change {
-        Change::Object(object) => object,
-        Change::Done(reply) => reply.record.as_ref()?,
-        _ => return None,
-    };
-    match &**object {
-        Object::Record(episode) => Some(episode.target()),
-        _ => None,
     }
 }

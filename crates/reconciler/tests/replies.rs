@@ -6,7 +6,6 @@ mod support;
 use std::time::Duration;
 
 use kubemend_engine::Effect;
-use kubemend_engine::change::Await;
 use kubemend_engine::episode::{Done, Outcome as Judged, Phase, UndoState, Verb};
 use kubemend_sim::{FaultKind, Matcher, Settings, Verb as Http};
 use serde_json::json;
@@ -121,7 +120,7 @@ async fn an_intent_whose_record_is_gone_is_not_executed() {
     bench.server.delete("HealingEvent", "shop", RECORD);
     let outcome = bench.run(Effect::Act(episode.into()), before).await;
     assert_eq!(bench.acts(Verb::Delete), 0);
-    assert!(matches!(&outcome.reply.awaits[..], [Await::RecordGone(_)]));
+    assert!(outcome.reply.record.is_none() && outcome.reply.retry_at.is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +238,7 @@ async fn a_pod_that_is_stopping_was_acted_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_act_that_is_never_answered_cannot_be_told_and_is_spent() {
+async fn an_act_that_is_never_answered_stays_open_until_the_facts_tell() {
     for fault in [
         FaultKind::status(500, "InternalError"),
         FaultKind::Hang,
@@ -249,7 +248,7 @@ async fn an_act_that_is_never_answered_cannot_be_told_and_is_spent() {
             let bench = Bench::new();
             bench.server.fault(request(verb), fault.clone());
             let outcome = bench.act(verb).await;
-            assert_eq!(outcome.first().0, Some(Done::Unknown), "{fault:?} {verb:?}");
+            assert_eq!(outcome.first().0, None, "{fault:?} {verb:?}");
             assert_eq!(bench.acts(verb), 0);
             assert_eq!(outcome.attempt.and_then(|one| one.outcome), None);
         }
@@ -475,7 +474,7 @@ async fn creating_a_record_twice_finds_the_first() {
         for _ in 0..2 {
             bench
                 .run(
-                    Effect::Open(episode.clone().into()),
+                    Effect::Open(episode.clone().into(), Vec::new()),
                     kubemend_engine::episode::State::default(),
                 )
                 .await;
@@ -498,7 +497,7 @@ async fn a_record_that_another_actor_opened_is_read_and_judged_again() {
     episode.spec.rule = "another".to_owned();
     let outcome = bench
         .run(
-            Effect::Open(episode.into()),
+            Effect::Open(episode.into(), Vec::new()),
             kubemend_engine::episode::State::default(),
         )
         .await;
@@ -526,7 +525,7 @@ async fn only_the_judged_record_is_pruned() {
     let outcome = bench
         .run(Effect::Prune(bench.record().into()), bench.record().state)
         .await;
-    assert!(matches!(&outcome.reply.awaits[..], [Await::RecordGone(_)]));
+    assert!(outcome.reply.record.is_none() && outcome.reply.retry_at.is_some());
     assert!(bench.server.get("HealingEvent", "shop", RECORD).is_none());
 }
 

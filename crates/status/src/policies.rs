@@ -66,12 +66,21 @@ pub async fn write(client: Client, fence: Fence, mut reports: watch::Receiver<Re
             let Some(one) = pending.remove(&key) else {
                 continue;
             };
-            let last = written.insert(key.clone(), (Instant::now(), one.status.clone()));
             // The report was made before the view showed the last write.
-            if last.is_some_and(|(_, status)| status == one.status) {
+            if written
+                .get(&key)
+                .is_some_and(|(_, status)| *status == one.status)
+            {
                 continue;
             }
-            if let Err(failure) = put(&client, &permit, &key, &one).await {
+            let answer = put(&client, &permit, &key, &one).await;
+            let said = if answer.is_ok() {
+                one.status
+            } else {
+                Value::Null
+            };
+            written.insert(key.clone(), (Instant::now(), said));
+            if let Err(failure) = answer {
                 let (source, name) = &key;
                 tracing::debug!(kind = source.kind(), %name, %failure, "a status could not be written");
             }

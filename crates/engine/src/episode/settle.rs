@@ -4,21 +4,31 @@ use kubemend_api::limits::ActionName;
 
 use super::{Attempt, Done, Episode, Outcome, Phase, Verb};
 use crate::facts::Text;
+use crate::intent::GRACE;
 use crate::moment::{Millis, Moment};
 
-/// An undo that had no effect is tried again after so long.
+/// An undo that had no effect is tried again after so long, then after twice as long, and so on.
 const UNDO_RETRY: Millis = 30_000;
+const UNDO_RETRY_MAX: Millis = 300_000;
 
 impl Episode {
-    /// Records the results of the newest attempt's requests, in their order: the act is done, or
-    /// it certainly had no effect. The caller is the effect that executed them.
+    /// Records the results of the newest attempt's requests, one for each in their order; those
+    /// that have one already keep it. The act is done, or it certainly had no effect. What cannot be
+    /// told stays open until its intent has expired: then the facts tell more than an answer that
+    /// was lost.
     pub fn settle(&mut self, results: &[(Done, Option<String>)], now: Moment) {
         let Some(attempt) = self.state.attempts.last_mut() else {
             return;
         };
+        let expired = now > attempt.not_after.plus(GRACE);
         for (request, (done, detail)) in attempt.requests.iter_mut().zip(results) {
-            request.result = Some(*done);
-            request.detail = detail.as_deref().map(Text::from);
+            if request.result.is_none() {
+                request.result = Some(*done).filter(|done| expired || *done != Done::Unknown);
+                request.detail = detail.as_deref().map(Text::from);
+            }
+        }
+        if attempt.requests.iter().any(|one| one.result.is_none()) {
+            return;
         }
         conclude(attempt, now);
         let refused = attempt.outcome == Some(Outcome::NotApplied);
@@ -62,7 +72,11 @@ impl Episode {
             Done::NotApplied | Done::Unknown => {
                 undo.intent_at = None;
                 undo.not_after = None;
-                undo.due_at = now.plus(UNDO_RETRY);
+                let doublings = undo.rearmed.min(10);
+                let wait = UNDO_RETRY
+                    .saturating_mul(1 << doublings)
+                    .min(UNDO_RETRY_MAX);
+                undo.due_at = now.plus(wait);
                 undo.rearmed = undo.rearmed.saturating_add(1);
                 undo.result = detail.map(Text::from);
             }

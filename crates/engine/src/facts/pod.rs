@@ -7,6 +7,7 @@ use crate::moment::{Millis, Moment};
 /// A pod's digest: about half a kilobyte instead of six to nine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own, in any combination
 pub struct PodFacts {
     pub name: Name,
     pub uid: Text,

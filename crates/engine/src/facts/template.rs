@@ -1,5 +1,7 @@
 //! The engine's own hash of a pod template.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -17,12 +19,16 @@ pub fn hash(template: &Value) -> String {
     }
     let mut hasher = Sha256::new();
     feed(&template, &mut hasher);
-    hasher
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&hasher.finalize()[..8])
+}
+
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Removes the keys that `drop` names, and the map itself when nothing is left in it.
@@ -52,7 +58,9 @@ fn feed(value: &Value, hasher: &mut Sha256) {
         }
         Value::Array(items) => {
             hasher.update([b'[']);
-            items.iter().for_each(|item| feed(item, hasher));
+            for item in items {
+                feed(item, hasher);
+            }
             hasher.update([b']']);
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {

@@ -11,7 +11,7 @@ pub(super) fn check(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
     let mut blocked = None;
     let mut spent: Vec<(&crate::facts::Name, u32)> = Vec::new();
     intent.retain(|request| {
-        if request.verb != Verb::Evict {
+        if !matches!(request.verb, Verb::Evict | Verb::Delete) {
             return true;
         }
         let pod = case
@@ -22,6 +22,14 @@ pub(super) fn check(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
             .find(|pod| pod.uid == request.uid);
         let Some(pod) = pod else { return false };
         let budgets = case.view.world.disruption_budgets_of(pod);
+        if request.verb == Verb::Delete {
+            // Decided before a budget covered the pod: the next intent evicts it.
+            blocked = budgets
+                .first()
+                .map(|one| one.name.name.to_string())
+                .or(blocked.take());
+            return budgets.is_empty();
+        }
         let [budget] = budgets.as_slice() else {
             // The API server refuses evictions under several budgets; it needs a person.
             blocked = budgets.first().map(|one| one.name.name.to_string());
@@ -32,15 +40,12 @@ pub(super) fn check(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
             .filter(|(name, _)| **name == budget.name)
             .map(|(_, n)| n)
             .sum();
-        match cost(budget, pod, used) {
-            Some(cost) => {
-                spent.push((&budget.name, cost));
-                true
-            }
-            None => {
-                blocked = Some(budget.name.name.to_string());
-                false
-            }
+        if let Some(cost) = cost(budget, pod, used) {
+            spent.push((&budget.name, cost));
+            true
+        } else {
+            blocked = Some(budget.name.name.to_string());
+            false
         }
     });
     match blocked {

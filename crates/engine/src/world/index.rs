@@ -275,7 +275,9 @@ impl World {
 
     pub(super) fn match_namespace(&mut self, namespace: &str) {
         let keys: Vec<_> = self.keys_in(namespace);
-        keys.iter().for_each(|key| self.match_target(key));
+        for key in &keys {
+            self.match_target(key);
+        }
     }
 
     pub(super) fn match_policy(&mut self, id: &PolicyId) {
@@ -322,7 +324,9 @@ impl World {
 
     pub(super) fn note_all_unproven(&mut self) {
         let keys: Vec<_> = self.matches.keys().cloned().collect();
-        keys.iter().for_each(|key| self.note_unproven(key));
+        for key in &keys {
+            self.note_unproven(key);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kubemend_api::targets::WorkloadKind;
 
-use super::{FRESH_FOR, Pod, World};
+use super::{FRESH_FOR, Pod, Takes, World};
 use crate::episode::Episode;
 use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text};
 use crate::moment::{Millis, Moment};
@@ -102,6 +102,11 @@ impl World {
         names.filter_map(|name| self.records.get(name))
     }
 
+    /// Every record, by name.
+    pub fn records(&self) -> impl Iterator<Item = &Episode> {
+        self.records.values()
+    }
+
     /// Every target that has a record, sorted.
     pub(crate) fn recorded_targets(&self) -> impl Iterator<Item = &TargetKey> {
         self.records_by_target.keys()
@@ -153,6 +158,7 @@ impl World {
     }
 
     /// An own write concerning this target is not seen yet: the reason as a retry time, if it has one.
+    #[allow(clippy::option_option)] // the outer one: in flight; the inner one: until when
     pub(crate) fn in_flight(&self, key: &TargetKey, now: Moment) -> Option<Option<Moment>> {
         let flight = self.flights.get(key)?;
         let waits = !flight.done || !flight.awaits.is_empty();
@@ -160,6 +166,24 @@ impl World {
             Some(at) if !waits => (now < at).then_some(Some(at)),
             _ => waits.then_some(None),
         }
+    }
+
+    /// What acts under way take from budgets although no record shows them yet.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = (&TargetKey, &Takes)> {
+        let takes = self
+            .flights
+            .iter()
+            .filter_map(|(key, flight)| Some((key, flight.takes.as_ref()?)));
+        takes.filter(|(_, takes)| {
+            let record = self.records.get(&takes.record);
+            !record.is_some_and(|record| {
+                record
+                    .state
+                    .attempts
+                    .iter()
+                    .any(|attempt| attempt.intent_at == takes.at)
+            })
+        })
     }
 
     /// The collections that were never listed completely.
@@ -181,11 +205,22 @@ impl World {
             .is_some_and(|fresh| now.since(fresh.at) <= FRESH_FOR)
     }
 
-    /// When the first of the views becomes stale unless it is refreshed.
-    pub(crate) fn stale_at(&self) -> Option<Moment> {
+    /// The view of that kind of workload was current at some time after `at`.
+    pub(crate) fn is_seen_since(&self, kind: WorkloadKind, at: Moment) -> bool {
+        let source = match kind {
+            WorkloadKind::Deployment => Source::Deployments,
+            WorkloadKind::StatefulSet => Source::StatefulSets,
+            WorkloadKind::DaemonSet => Source::DaemonSets,
+        };
+        self.fresh.get(&source).is_some_and(|fresh| fresh.at >= at)
+    }
+
+    /// When the next of the views becomes stale unless it is refreshed.
+    pub(crate) fn stale_at(&self, now: Moment) -> Option<Moment> {
         self.fresh
             .values()
             .map(|fresh| fresh.at.plus(FRESH_FOR + 1))
+            .filter(|at| *at > now)
             .min()
     }
 

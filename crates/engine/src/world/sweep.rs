@@ -105,7 +105,7 @@ impl World {
         let horizon = now.minus(BUDGET_WINDOW);
         self.tombstones.retain(|one| one.at > horizon);
         let policy = policy_id(record);
-        for attempt in &record.state.attempts {
+        for attempt in record.state.attempts.iter().filter(|_| !record.is_dry()) {
             if attempt.intent_at > horizon && attempt.units() > 0 {
                 self.tombstones.push(Tombstone {
                     target: record.target(),
@@ -188,6 +188,10 @@ impl World {
 
     /// The view of a collection is at this version or past it.
     pub(super) fn saw(&mut self, source: Source, version: &str) {
+        // Half a list shows nothing: an object that comes first may be newer than one that follows.
+        if self.listing.contains_key(&source) {
+            return;
+        }
         let fresh = self.fresh.entry(source).or_default();
         fresh.version = fresh.version.max(version_number(version));
     }

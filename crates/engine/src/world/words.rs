@@ -9,6 +9,7 @@ const SWEEP_AT: usize = 16_384;
 
 /// The interner; it owns no meaning and no order.
 #[derive(Default)]
+#[allow(clippy::struct_field_names)] // words are words
 pub(super) struct Words {
     words: BTreeSet<Text>,
     labels: BTreeSet<Labels>,

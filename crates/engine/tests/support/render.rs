@@ -1,6 +1,7 @@
 //! Plans as lines that a person reads.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use kubemend_engine::episode::{Attempt, Episode, Phase, Request, Verb};
 use kubemend_engine::facts::TargetKey;
@@ -61,7 +62,7 @@ fn effect(effect: &Effect, world: &World) -> String {
             .cloned()
     };
     match effect {
-        Effect::Open(episode) => {
+        Effect::Open(episode, _) => {
             let spec = &episode.spec;
             let policy = format!("rule {} of {}", spec.rule, spec.policy_ref);
             format!(
@@ -179,7 +180,7 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
     let state = &episode.state;
     let mut text = state.phase.as_str().to_owned();
     if let Some(reason) = &state.reason {
-        text += &format!(" {reason}");
+        let _ = write!(text, " {reason}");
     }
     let before = stored.and_then(Episode::last_attempt);
     if let Some(attempt) = episode.last_attempt()
@@ -187,9 +188,9 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
         && before
             .is_none_or(|one| one.outcome != attempt.outcome || one.intent_at != attempt.intent_at)
     {
-        text += &format!("; {} was {}", attempt.step, record::outcome_word(outcome));
+        let _ = write!(text, "; {} was {}", attempt.step, record::outcome_word(outcome));
         if let Some(message) = &attempt.message {
-            text += &format!(": {message}");
+            let _ = write!(text, ": {message}");
         }
     } else if let Some(attempt) = episode.last_attempt()
         && before.is_some_and(|one| one.acted_at.is_none())
@@ -203,27 +204,27 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
                     .map_or_else(|| "open".to_owned(), |done| format!("{done:?}"))
             })
             .collect();
-        text += &format!("; {} turned out {}", attempt.step, results.join(", "));
+        let _ = write!(text, "; {} turned out {}", attempt.step, results.join(", "));
     } else if matches!(state.phase, Phase::Held | Phase::Exhausted | Phase::Pending)
         && let Some(message) = &state.message
         && state.reason.as_deref() != Some("Backoff")
     {
-        text += &format!(": {message}");
+        let _ = write!(text, ": {message}");
     }
     text += &skips(stored, episode);
     if let Some(undo) = &state.undo
         && stored.and_then(|one| one.state.undo.as_ref()) != Some(undo)
         && let Some(result) = &undo.result
     {
-        text += &format!("; undo {result}");
+        let _ = write!(text, "; undo {result}");
     }
     if state.healthy_at.is_some()
         && stored.and_then(|one| one.state.healthy_at) != state.healthy_at
         && let Some(healthy_at) = state.healthy_at
     {
-        text += &format!("; healthy at {}", at(healthy_at));
+        let _ = write!(text, "; healthy at {}", at(healthy_at));
         if let Some(recovery) = record::status(episode).recovery {
-            text += &format!(", recovery {recovery}");
+            let _ = write!(text, ", recovery {recovery}");
         }
     }
     if stored.is_some_and(Episode::is_open) && !episode.is_open() {
@@ -235,16 +236,12 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
 /// Steps that were passed over since the stored state, with the reason.
 fn skips(stored: Option<&Episode>, episode: &Episode) -> String {
     let known = |one| stored.is_some_and(|stored| stored.state.skips.contains(one));
-    let new = episode.state.skips.iter().filter(|one| !known(one));
-    new.map(|one| {
-        format!(
-            "; skips {} {} ({})",
-            one.step,
-            one.reason,
-            one.message.as_deref().unwrap_or("")
-        )
-    })
-    .collect()
+    let mut text = String::new();
+    for skip in episode.state.skips.iter().filter(|one| !known(one)) {
+        let why = skip.message.as_deref().unwrap_or("");
+        let _ = write!(text, "; skips {} {} ({why})", skip.step, skip.reason);
+    }
+    text
 }
 
 fn hold(held: &Held) -> String {

@@ -179,7 +179,7 @@ pub fn play(text: &str) -> Result<Vec<(String, String)>, String> {
         }
         let mut lines = stage.lines.drain(..).collect::<Vec<_>>().join("\n");
         if lines.is_empty() {
-            lines = "nothing".to_owned();
+            "nothing".clone_into(&mut lines);
         }
         played.push((step.expect.trim_end().to_owned(), lines));
     }
@@ -402,6 +402,7 @@ fn object(stage: &mut Stage, patch: &Value) {
     stage.put(object);
 }
 
+#[allow(clippy::similar_names)] // pod and the words of its patch
 fn pod(stage: &mut Stage, patch: &PodPatch) {
     let now = stage.now;
     let toy = stage

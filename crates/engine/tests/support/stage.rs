@@ -87,7 +87,9 @@ impl Stage {
             self.world.apply(Change::ListBegins(*source), now);
         }
         let objects: Vec<Value> = self.store.values().cloned().collect();
-        objects.iter().for_each(|object| self.show(object));
+        for object in &objects {
+            self.show(object);
+        }
         for source in listed {
             let version = self.version.to_string().as_str().into();
             self.world.apply(
@@ -220,7 +222,9 @@ impl Stage {
                 self.delete(Source::Pods, &name);
             }
         }
-        pods.into_iter().for_each(|pod| self.put_if_new(pod));
+        for pod in pods {
+            self.put_if_new(pod);
+        }
     }
 
     fn put_if_new(&mut self, object: Value) {
@@ -293,7 +297,7 @@ impl Stage {
             "two effects for one target in one round"
         );
         for effect in &plan.effects {
-            self.world.begin(effect, moment(self.now));
+            self.world.begin(effect);
             let Some(record) = self.execute(effect) else {
                 self.crash = None;
                 self.restart();
@@ -330,7 +334,7 @@ impl Stage {
     #[allow(clippy::option_option)] // the outer one is the process, the inner one the record
     fn execute(&mut self, effect: &Effect) -> Option<Option<Box<Object>>> {
         Some(match effect {
-            Effect::Open(episode) => {
+            Effect::Open(episode, _) => {
                 let mut event = record::encode(episode);
                 event.status = None;
                 event.metadata.uid = Some(format!("uid-{}", episode.id.name));
@@ -372,6 +376,7 @@ impl Stage {
         })
     }
 
+    #[allow(clippy::option_option)] // as above
     fn act(&mut self, episode: &Episode) -> Option<Option<Box<Object>>> {
         let version = version_of(&self.store_record(&record::encode(episode)));
         if self.crash == Some(Crash::AfterIntent) {
@@ -418,7 +423,8 @@ impl Stage {
                         self.delete(Source::Pods, &name);
                     }
                     Verb::Scale => {
-                        self.set_replicas(&episode.spec.target.name, to.parse().expect("replicas"))
+                        let replicas = to.parse().expect("replicas");
+                        self.set_replicas(&episode.spec.target.name, replicas);
                     }
                     Verb::Rollback => self.roll_back(&episode.spec.target.name, to),
                 }

@@ -334,6 +334,7 @@ impl Toy {
     }
 
     /// The workload and its revisions, given its pods as the API server has them.
+    #[allow(clippy::similar_names)] // owner and owned
     pub fn objects(&self, pods: &[Value]) -> Vec<Value> {
         let owner = |revision: u64| format!("{}-r{revision}", self.uid);
         let owned = |pod: &&Value, uid: &str| pod["metadata"]["ownerReferences"][0]["uid"] == uid;

@@ -26,7 +26,12 @@ pub(super) async fn run(hand: &Hand<'_>, namespace: &str, wanted: &Wanted) -> An
         };
         let refused = failure.certainly_not_applied();
         if refused && unsure.is_none() {
-            return not_applied(&failure);
+            let is_gone = matches!(failure, Failure::Conflict(_) | Failure::NotFound(_));
+            return if is_gone && hand.rearmed {
+                gone()
+            } else {
+                not_applied(&failure)
+            };
         }
         if !refused {
             unsure = Some(failure.label());
