@@ -82,16 +82,14 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
         return open(episode);
     }
     match claim::rule(policy, &view, None) {
-        Answer::None { why, near } => {
-            shadowed(world, key, &view, policy).unwrap_or_else(|| {
-                let (kind, word) = if near {
-                    ("BelowThreshold", "below threshold")
-                } else {
-                    ("Healthy", "healthy")
-                };
-                Explanation::new(kind, format!("{word}: {}", why.join("; ")))
-            })
-        }
+        Answer::None { why, near } => shadowed(world, key, &view, policy).unwrap_or_else(|| {
+            let (kind, state) = if near {
+                ("BelowThreshold", "below threshold")
+            } else {
+                ("Healthy", "healthy")
+            };
+            Explanation::new(kind, format!("{state}: {}", why.join("; ")))
+        }),
         Answer::Rule(rule, symptom) => Explanation::new(
             "Detected",
             format!(
