@@ -40,7 +40,8 @@ pub trait Detect {
     /// The symptom's name in records.
     fn symptom(&self) -> &'static str;
 
-    /// Whether the threshold is met. With an episode, only what happened since its healthyAt
+    /// Whether the threshold is met by pods of the present template: an episode is bound to it, and
+    /// pods of another one are on their way out. With an earlier episode, only what happened since its healthyAt
     /// counts: that is a relapse.
     fn look(&self, view: &View<'_>, settings: &Settings, relapse_of: Option<&Episode>) -> Sight;
 

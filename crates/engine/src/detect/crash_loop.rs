@@ -62,7 +62,7 @@ impl Detect for CrashLoop {
         let (window, threshold) = (window(self), restarts(self, settings));
         let healthy_at = relapse_of.and_then(|episode| episode.state.healthy_at);
         let (mut since, mut most, mut newest) = (None::<Moment>, 0, None::<Moment>);
-        for one in &view.pods {
+        for one in view.current() {
             let pod = one.facts();
             for container in &pod.containers {
                 let Some(end) = crash(container, window, view.now) else {

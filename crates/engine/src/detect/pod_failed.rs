@@ -36,8 +36,7 @@ impl Detect for PodFailed {
     fn look(&self, view: &View<'_>, _: &Settings, relapse_of: Option<&Episode>) -> Sight {
         let healthy_at = relapse_of.and_then(|episode| episode.state.healthy_at);
         let since = view
-            .pods
-            .iter()
+            .current()
             .map(PodView::facts)
             .filter(|pod| failed(pod))
             .map(|pod| began(pod, view.now))
