@@ -116,6 +116,8 @@ pub(crate) async fn was_rolled_back_once(
         record::chain(record) == "restart NotRecovered, restart NotRecovered, rollback Recovered"
     );
     ensure!(record::skips(record) == "scale CannotHelp");
+    let why = record::status(record).skips[0].message.clone();
+    ensure!(why.unwrap_or_default().contains("stays up"));
     let (_, rollback) = destroyed_and_rolled_back(record)?;
     ensure!(rollback.from.as_ref() == Some(&record.spec.target.template_hash));
     ensure!(rollback.to == record::status(record).template_hash && rollback.to != rollback.from);
