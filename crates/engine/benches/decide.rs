@@ -57,7 +57,7 @@ fn baseline_scan_of_150_000_pods(bencher: Bencher) {
     bencher.bench(|| scan(black_box(&case.facts)));
 }
 
-#[divan::bench(sample_count = 5)]
+#[divan::bench(sample_count = 10)]
 fn round_of_150_000_pods_15_000_suspects(bencher: Bencher) {
     let case = storm();
     bencher.bench(|| decide(black_box(&case.world), now()));

@@ -188,7 +188,12 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
         && before
             .is_none_or(|one| one.outcome != attempt.outcome || one.intent_at != attempt.intent_at)
     {
-        let _ = write!(text, "; {} was {}", attempt.step, record::outcome_word(outcome));
+        let _ = write!(
+            text,
+            "; {} was {}",
+            attempt.step,
+            record::outcome_word(outcome)
+        );
         if let Some(message) = &attempt.message {
             let _ = write!(text, ": {message}");
         }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use kubemend_api::targets::WorkloadKind;
 use kubemend_engine::Settings;
 use kubemend_engine::change::Change;
 use kubemend_engine::episode::Done;
-use kubemend_engine::facts::Name;
+use kubemend_engine::explain::explain;
+use kubemend_engine::facts::{Name, TargetKey};
 use kubemend_engine::source::Source;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -87,6 +89,9 @@ struct Step {
     /// `hold` or `land`.
     #[serde(default)]
     replies: Option<String>,
+    /// Ask why Deployment web is or is not healed, after the step's rounds.
+    #[serde(default)]
+    why: bool,
     expect: String,
 }
 
@@ -169,6 +174,13 @@ pub fn play(text: &str) -> Result<Vec<(String, String)>, String> {
         prepare(&mut stage, step);
         stage.sync();
         stage.rounds();
+        if step.why {
+            let key = TargetKey::new(WorkloadKind::Deployment, "shop", "web");
+            let why = explain(&stage.world, &key, moment(stage.now));
+            stage
+                .lines
+                .push(format!("why       {}: {}", why.kind, why.headline));
+        }
         let next = scenario
             .steps
             .get(index + 1)
