@@ -64,7 +64,6 @@ pub fn encode(episode: &Episode) -> HealingEvent {
 pub fn status(episode: &Episode) -> HealingEventStatus {
     let state = &episode.state;
     let owned = |text: &Option<Text>| text.as_ref().map(ToString::to_string);
-    let span = |from: Moment, to: Moment| Duration::from_millis(to.since(from));
     let recovered = state.healthy_at.filter(|_| state.phase == Phase::Recovered);
     let recovery = recovered.map(|at| span(episode.detected_at(), at));
     HealingEventStatus {
@@ -85,7 +84,7 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
                 .unwrap_or(i64::MAX),
         ),
         detection: Some(span(episode.failed_at(), episode.detected_at())),
-        objective: objective(episode, recovery.as_ref()),
+        objective: objective(episode, recovered),
         recovery,
         outage: recovered.map(|at| span(episode.failed_at(), at)),
         template_hash: owned(&state.template_hash),
@@ -109,10 +108,21 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
     }
 }
 
+/// A span as people read it: whole seconds, from one second on.
+fn span(from: Moment, to: Moment) -> Duration {
+    let millis = to.since(from);
+    let seconds = millis.saturating_add(500).div_euclid(1000);
+    if millis < 1000 {
+        Duration::from_millis(millis)
+    } else {
+        Duration::from_secs(seconds)
+    }
+}
+
 /// `Met` or `Missed` once there is a recovery to compare.
-fn objective(episode: &Episode, recovery: Option<&Duration>) -> Option<String> {
+fn objective(episode: &Episode, healthy_at: Option<Moment>) -> Option<String> {
     let within = episode.spec.recover_within.as_ref()?;
-    let met = recovery?.as_millis() <= within.as_millis();
+    let met = healthy_at?.since(episode.detected_at()) <= within.as_millis();
     Some(if met { "Met" } else { "Missed" }.to_owned())
 }
 
