@@ -13,10 +13,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
-use support::arbitrary;
+use support::app::App;
 use support::objects;
 use support::stage::{Crash, Stage};
-use support::toy::{App, Toy};
+use support::toy::Toy;
+use support::{arbitrary, arbitrary_record};
 
 /// A world that is synced, fresh for ever, and leads; with a policy over everything.
 fn ready(mode: &str) -> World {
@@ -128,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn a_record_reads_back_as_it_was_written(episode in arbitrary::episode()) {
+    fn a_record_reads_back_as_it_was_written(episode in arbitrary_record::episode()) {
         let json = serde_json::to_vec(&record::encode(&episode)).expect("JSON");
         match change::read(Source::Records, &json).expect("a record") {
             Change::Object(object) => match *object {

@@ -1,19 +1,12 @@
-//! Arbitrary facts and records, absurd ones included.
+//! Arbitrary facts, absurd ones included.
 
-use kubemend_api::Duration;
-use kubemend_api::event::{EventEvidence, EventStrategy, EventTarget, HealingEventSpec};
-use kubemend_api::limits::ActionName;
-use kubemend_api::policy::StrategyKind;
 use kubemend_api::targets::WorkloadKind;
+use kubemend_engine::Moment;
 use kubemend_engine::change::Object;
-use kubemend_engine::episode::{
-    Attempt, Baseline, Done, Outcome, Phase, Request, Skipped, Spent, State, UndoState, Verb,
-};
 use kubemend_engine::facts::{
     Container, Labels, Name, Owner, Phase as PodPhase, PodFacts, Proof, RevisionFacts, Role,
     TargetKey, Termination, Text, WorkloadFacts,
 };
-use kubemend_engine::{Episode, Moment, record_name};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -28,16 +21,11 @@ pub fn moment() -> impl Strategy<Value = Moment> {
     ]
 }
 
-/// Times that a record can carry: years 1970 to 9999.
-fn written() -> impl Strategy<Value = Moment> {
-    (0i64..253_370_000_000_000).prop_map(Moment::from_millis)
-}
-
-fn word() -> impl Strategy<Value = Text> {
+pub fn word() -> impl Strategy<Value = Text> {
     "[a-zA-Z0-9 äß\"\\\\/-]{1,12}".prop_map(|text| text.as_str().into())
 }
 
-fn count() -> impl Strategy<Value = u32> {
+pub fn count() -> impl Strategy<Value = u32> {
     prop_oneof![6 => 0u32..6, 1 => any::<u32>()]
 }
 
@@ -45,7 +33,7 @@ fn namespace() -> impl Strategy<Value = Text> {
     select(vec!["shop", "cafe", "kube-system"]).prop_map(Text::from)
 }
 
-fn target() -> impl Strategy<Value = TargetKey> {
+pub fn target() -> impl Strategy<Value = TargetKey> {
     (
         namespace(),
         select(WorkloadKind::ALL.to_vec()),
@@ -54,11 +42,11 @@ fn target() -> impl Strategy<Value = TargetKey> {
         .prop_map(|(namespace, kind, name)| TargetKey::new(kind, &namespace, name))
 }
 
-fn hash() -> impl Strategy<Value = Text> {
+pub fn hash() -> impl Strategy<Value = Text> {
     select(vec!["good", "bad"]).prop_map(Text::from)
 }
 
-fn uid_of(key: &TargetKey) -> Text {
+pub fn uid_of(key: &TargetKey) -> Text {
     format!("{key}").as_str().into()
 }
 
@@ -231,277 +219,12 @@ pub fn pod() -> impl Strategy<Value = Object> {
         )
 }
 
-fn request() -> impl Strategy<Value = Request> {
-    let verb = select(vec![Verb::Evict, Verb::Delete, Verb::Scale, Verb::Rollback]);
-    let result = of(select(vec![Done::Applied, Done::NotApplied, Done::Unknown]));
-    (
-        verb,
-        word(),
-        word(),
-        of(word()),
-        of(word()),
-        result,
-        of(word()),
-    )
-        .prop_map(|(verb, name, uid, from, to, result, detail)| Request {
-            verb,
-            name,
-            uid,
-            from,
-            to,
-            result,
-            detail,
-        })
-}
-
-fn attempt() -> impl Strategy<Value = Attempt> {
-    let action = select(vec![
-        ActionName::RestartPod,
-        ActionName::Scale,
-        ActionName::Rollback,
-    ]);
-    let outcome = of(select(vec![
-        Outcome::WouldAct,
-        Outcome::NotApplied,
-        Outcome::Recovered,
-        Outcome::NotRecovered,
-        Outcome::Inconclusive,
-        Outcome::Partial,
-        Outcome::Superseded,
-    ]));
-    let times = (written(), written(), of(written()), of(written()));
-    (
-        select(vec!["restart", "scale", "gone"]),
-        action,
-        times,
-        count(),
-        vec(request(), 0..3),
-        outcome,
-        of(word()),
-    )
-        .prop_map(
-            |(
-                step,
-                action,
-                (intent_at, not_after, acted_at, judged_at),
-                rearmed,
-                requests,
-                outcome,
-                message,
-            )| Attempt {
-                step: step.into(),
-                action,
-                intent_at,
-                not_after,
-                rearmed,
-                requests,
-                acted_at,
-                outcome,
-                message: message.map(|text| text.to_string()),
-                judged_at,
-            },
-        )
-}
-
-fn undo() -> impl Strategy<Value = UndoState> {
-    (
-        written(),
-        count(),
-        count(),
-        of(written()),
-        of(written()),
-        count(),
-        of(written()),
-        of(word()),
-    )
-        .prop_map(
-            |(due_at, from, to, intent_at, not_after, rearmed, done_at, result)| UndoState {
-                due_at,
-                from,
-                to,
-                intent_at,
-                not_after,
-                rearmed,
-                done_at,
-                result,
-            },
-        )
-}
-
-fn state() -> impl Strategy<Value = State> {
-    let texts = (
-        of(word()),
-        of(word()),
-        of(word()),
-        of(hash()),
-        of(word()),
-        of(word()),
-        of(word()),
-    );
-    let times = (
-        of(written()),
-        of(written()),
-        of(written()),
-        count(),
-        of(written()),
-        of(0i64..315_360_000_000),
-    );
-    let lists = (
-        vec(attempt(), 0..4),
-        vec((word(), word(), of(word())), 0..3),
-        vec(word(), 0..3),
-        vec((word(), count()), 0..3),
-        vec((word(), word(), count()), 0..3),
-    );
-    (
-        select(Phase::ALL.to_vec()),
-        texts,
-        times,
-        lists,
-        of(undo()),
-        vec(evidence(), 0..3),
-    )
-        .prop_map(
-            |(
-                phase,
-                (reason, message, step, template_hash, symptom, rule, retried),
-                (healthy_at, relapse_until, ended_at, relapses, relapsed_at, longest_run),
-                (attempts, skips, later_steps, spent, baseline),
-                undo,
-                evidence,
-            )| State {
-                phase,
-                reason,
-                message: message.map(|text| text.to_string()),
-                step,
-                template_hash,
-                symptom,
-                rule,
-                healthy_at,
-                relapse_until,
-                ended_at,
-                relapses,
-                relapsed_at,
-                longest_run,
-                retried,
-                attempts,
-                skips: skips
-                    .into_iter()
-                    .map(|(step, reason, message)| Skipped {
-                        step,
-                        reason,
-                        message: message.map(|text| text.to_string()),
-                    })
-                    .collect(),
-                later_steps,
-                spent: spent
-                    .into_iter()
-                    .map(|(step, attempts)| Spent { step, attempts })
-                    .collect(),
-                baseline: baseline
-                    .into_iter()
-                    .map(|(pod, container, restarts)| Baseline {
-                        pod,
-                        container,
-                        restarts,
-                    })
-                    .collect(),
-                undo,
-                evidence,
-            },
-        )
-}
-
-fn evidence() -> impl Strategy<Value = EventEvidence> {
-    (
-        word(),
-        of(word()),
-        of(word()),
-        of(any::<i64>()),
-        of(any::<i64>()),
-        of(word()),
-    )
-        .prop_map(
-            |(pod, container, reason, exit_code, restarts, message)| EventEvidence {
-                pod: pod.to_string(),
-                container: container.map(|text| text.to_string()),
-                reason: reason.map(|text| text.to_string()),
-                exit_code,
-                restarts,
-                message: message.map(|text| text.to_string()),
-            },
-        )
-}
-
-/// Any record of a target of the small vocabulary.
-pub fn episode() -> impl Strategy<Value = Episode> {
-    let spec = (
-        hash(),
-        select(vec!["loops", "gone"]),
-        of(any::<i64>()),
-        of(0i64..1_000_000),
-        0i64..1_000_000_000,
-        written(),
-        written(),
-    );
-    (
-        target(),
-        1u64..4,
-        any::<bool>(),
-        1u64..100,
-        of(word()),
-        spec,
-        state(),
-    )
-        .prop_map(
-            |(
-                key,
-                ordinal,
-                dry,
-                version,
-                retry,
-                (template_hash, rule, generation, within, ttl, failed_at, detected_at),
-                state,
-            )| Episode {
-                id: record_name::name(&key, ordinal, dry),
-                uid: "uid".into(),
-                version: version.to_string().as_str().into(),
-                retry,
-                state,
-                spec: HealingEventSpec {
-                    target: EventTarget {
-                        api_version: "apps/v1".into(),
-                        kind: key.kind,
-                        name: key.name.to_string(),
-                        uid: uid_of(&key).to_string(),
-                        template_hash: template_hash.to_string(),
-                    },
-                    target_ref: key.reference(),
-                    policy_ref: "HealingPolicy/shop".into(),
-                    rule: rule.into(),
-                    symptom: "CrashLoop".into(),
-                    strategy: generation.map(|generation| EventStrategy {
-                        kind: StrategyKind::RecoveryStrategy,
-                        name: "s".into(),
-                        uid: "u".into(),
-                        generation,
-                    }),
-                    thresholds: [("restarts".to_owned(), "3".to_owned())].into(),
-                    recover_within: within.map(Duration::from_millis),
-                    ttl: Duration::from_millis(ttl),
-                    failed_at: failed_at.into(),
-                    detected_at: detected_at.into(),
-                },
-            },
-        )
-}
-
 /// One object of any of the kinds that make trouble.
 pub fn object() -> impl Strategy<Value = Object> {
     prop_oneof![
         3 => workload(),
         3 => revision(),
         6 => pod(),
-        1 => episode().prop_map(|episode| Object::Record(Box::new(episode))),
+        1 => super::arbitrary_record::episode().prop_map(|episode| Object::Record(Box::new(episode))),
     ]
 }

@@ -1,0 +1,180 @@
+//! The effects of plans, carried out as the real reconciler does: the record first, then the act.
+
+use kubemend_engine::change::{self, Change, Object};
+use kubemend_engine::episode::{Attempt, Done, Episode, Verb};
+use kubemend_engine::facts::{Name, Proof, Text};
+use kubemend_engine::source::Source;
+use kubemend_engine::{Effect, record};
+use serde_json::Value;
+
+use super::objects::{self, moment};
+use super::stage::{Crash, Stage, name_of};
+
+impl Stage {
+    /// Carries out one effect; the record that comes back, or `None` where the process died.
+    #[allow(clippy::option_option)] // the outer one is the process, the inner one the record
+    pub(super) fn execute(&mut self, effect: &Effect) -> Option<Option<Box<Object>>> {
+        Some(match effect {
+            Effect::Open(episode, _) => {
+                let mut event = record::encode(episode);
+                event.status = None;
+                event.metadata.uid = Some(format!("uid-{}", episode.id.name));
+                Some(self.store_record(&event))
+            }
+            Effect::Write(episode) | Effect::Rehearse(episode) => {
+                Some(self.store_record(&record::encode(episode)))
+            }
+            Effect::Act(episode) => return self.act(episode),
+            Effect::Undo(episode) => {
+                let version = version_of(&self.store_record(&record::encode(episode)));
+                let (done, detail) = self
+                    .results
+                    .first()
+                    .cloned()
+                    .unwrap_or((Done::Applied, None));
+                let mut next = (**episode).clone();
+                next.version = version;
+                if let (Done::Applied, Some(undo)) = (done, &episode.state.undo) {
+                    self.set_replicas(&episode.spec.target.name, undo.from as usize);
+                }
+                next.settle_undo(done, detail.as_deref(), moment(self.now));
+                Some(self.store_record(&record::encode(&next)))
+            }
+            Effect::Prove {
+                target,
+                revision,
+                proof,
+                hash,
+                ..
+            } => {
+                self.mark(&target.name, &revision.name, hash, *proof);
+                None
+            }
+            Effect::Prune(episode) => {
+                self.delete(Source::Records, &episode.id);
+                None
+            }
+        })
+    }
+
+    #[allow(clippy::option_option)] // as above
+    fn act(&mut self, episode: &Episode) -> Option<Option<Box<Object>>> {
+        let version = version_of(&self.store_record(&record::encode(episode)));
+        if self.crash == Some(Crash::AfterIntent) {
+            return None;
+        }
+        let attempt = episode
+            .last_attempt()
+            .expect("an act has an attempt")
+            .clone();
+        let results = self.send(episode, &attempt);
+        if self.crash == Some(Crash::AfterAct) {
+            return None;
+        }
+        let mut next = episode.clone();
+        next.version = version;
+        next.settle(&results, moment(self.now));
+        if results.iter().any(|(done, _)| *done != Done::Applied) {
+            let words: Vec<_> = results
+                .iter()
+                .map(|(done, detail)| format!("{done:?} {}", detail.as_deref().unwrap_or("")))
+                .collect();
+            self.lines.push(format!(
+                "{:<9} came to {}",
+                objects::span(self.now),
+                words.join(", ").trim_end()
+            ));
+        }
+        Some(Some(self.store_record(&record::encode(&next))))
+    }
+
+    fn send(&mut self, episode: &Episode, attempt: &Attempt) -> Vec<(Done, Option<String>)> {
+        let mut results = Vec::new();
+        for (index, request) in attempt.requests.iter().enumerate() {
+            let scripted = self.results.get(index).or(self.results.last()).cloned();
+            let (done, detail) = match request.result {
+                Some(done) => (done, request.detail.as_deref().map(str::to_owned)),
+                None => scripted.unwrap_or((Done::Applied, None)),
+            };
+            if done == Done::Applied && request.result.is_none() {
+                let to = request.to.as_deref().unwrap_or_default();
+                match request.verb {
+                    Verb::Evict | Verb::Delete => {
+                        let name = Name::new(&episode.id.namespace, &request.name);
+                        self.delete(Source::Pods, &name);
+                    }
+                    Verb::Scale => {
+                        let replicas = to.parse().expect("replicas");
+                        self.set_replicas(&episode.spec.target.name, replicas);
+                    }
+                    Verb::Rollback => self.roll_back(&episode.spec.target.name, to),
+                }
+            }
+            results.push((done, detail));
+        }
+        results
+    }
+
+    fn set_replicas(&mut self, name: &str, replicas: usize) {
+        if let Some(toy) = self.toys.get_mut(name) {
+            toy.replicas = replicas;
+        }
+    }
+
+    fn roll_back(&mut self, name: &str, hash: &str) {
+        let now = self.now;
+        let toy = self.toys.get_mut(name).expect("a workload");
+        let revision = toy
+            .releases
+            .keys()
+            .copied()
+            .find(|one| objects::hash(name, *one) == hash);
+        toy.release(revision.expect("a revision of that hash"), now);
+    }
+
+    fn mark(&mut self, target: &str, revision: &str, hash: &str, proof: Proof) {
+        let prefix = format!("{target}-r");
+        let number: u64 = revision
+            .strip_prefix(&prefix)
+            .expect("a revision")
+            .parse()
+            .expect("a number");
+        let toy = self.toys.get_mut(target).expect("a workload");
+        assert_eq!(
+            objects::hash(target, number),
+            hash,
+            "the mark speaks of another template"
+        );
+        toy.proven.insert(number, proof.seconds);
+    }
+
+    /// Writes a record as the API server does: under the version that was read, or not at all.
+    fn store_record(&mut self, event: &kubemend_api::HealingEvent) -> Box<Object> {
+        let object = serde_json::to_value(event).expect("JSON");
+        let key = (Source::Records, name_of(&object));
+        let stored = self
+            .store
+            .get(&key)
+            .map(|known| known["metadata"]["resourceVersion"].clone());
+        let fence = stored.unwrap_or(Value::Null);
+        assert_eq!(
+            fence, object["metadata"]["resourceVersion"],
+            "a write of {} under another version",
+            key.1
+        );
+        self.put(object);
+        let bytes = serde_json::to_vec(&self.store[&key]).expect("JSON");
+        match change::read(Source::Records, &bytes).expect("a record") {
+            Change::Object(object) => object,
+            other => panic!("the record cannot be read back: {other:?}"),
+        }
+    }
+}
+
+/// The version of a record that was just written.
+fn version_of(record: &Object) -> Text {
+    match record {
+        Object::Record(episode) => episode.version.clone(),
+        other => panic!("no record: {other:?}"),
+    }
+}

@@ -1,0 +1,367 @@
+//! The steps of a scenario: what one may say, and applying it to the stage.
+
+use std::collections::BTreeMap;
+
+use kubemend_engine::change::Change;
+use kubemend_engine::episode::Done;
+use kubemend_engine::facts::Name;
+use kubemend_engine::source::Source;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::app::App;
+use super::objects::{self, merge, millis, moment, time};
+use super::stage::{Crash, Stage};
+use super::toy::Toy;
+
+/// What happens at one time, and what follows until the next step.
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Step {
+    pub at: String,
+    /// Deployment web, as a patch; the same under `workloads` for others.
+    #[serde(default)]
+    pub web: Option<Workload>,
+    #[serde(default)]
+    pub workloads: BTreeMap<String, Workload>,
+    #[serde(default)]
+    pub pods: Vec<PodPatch>,
+    #[serde(default)]
+    pub policy: Option<Value>,
+    #[serde(default)]
+    pub config: Option<Value>,
+    #[serde(default)]
+    pub chain: Option<Value>,
+    /// Objects, or merge patches of objects that are there.
+    #[serde(default)]
+    pub objects: Vec<Value>,
+    /// `Kind/name`, in namespace shop where the kind has one.
+    #[serde(default)]
+    pub gone: Vec<String>,
+    /// `kubemend.io/retry` on a record: `"#1": again`
+    #[serde(default)]
+    pub retry: BTreeMap<String, String>,
+    #[serde(default)]
+    pub lead: Option<bool>,
+    #[serde(default)]
+    pub skew: Option<i64>,
+    #[serde(default)]
+    pub stale: Option<Vec<String>>,
+    /// `NotApplied PDBBlocked` per request; the last one holds for the rest.
+    #[serde(default)]
+    pub results: Vec<String>,
+    #[serde(default)]
+    pub crash: Option<String>,
+    #[serde(default)]
+    pub restart: bool,
+    /// `hold` or `land`.
+    #[serde(default)]
+    pub replies: Option<String>,
+    /// Ask why Deployment web is or is not healed, after the step's rounds.
+    #[serde(default)]
+    pub why: bool,
+    pub expect: String,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Workload {
+    pub kind: Option<String>,
+    pub namespace: Option<String>,
+    pub replicas: Option<usize>,
+    pub revision: Option<u64>,
+    pub uid: Option<String>,
+    #[serde(default)]
+    pub apps: BTreeMap<u64, String>,
+    pub labels: Option<Value>,
+    pub annotations: Option<Value>,
+    /// Merged over the object, for example `{spec: {paused: true}}`.
+    pub raw: Option<Value>,
+    /// Seconds that revisions have proven; absent: revision 1 has proven itself for a day.
+    pub proven: Option<BTreeMap<u64, i64>>,
+    /// How long ago a revision was released: `{2: 1h}`
+    #[serde(default)]
+    pub released: BTreeMap<u64, String>,
+    #[serde(default)]
+    pub gone: bool,
+}
+
+/// A pod in a few words; `raw` is merged over the object.
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PodPatch {
+    pub name: String,
+    pub of: Option<String>,
+    pub revision: Option<u64>,
+    #[serde(default)]
+    pub restarts: u32,
+    /// How long its last run took; absent: it never ended.
+    pub ran: Option<String>,
+    /// How long ago that run ended; absent: just now.
+    pub ended: Option<String>,
+    #[serde(default = "one")]
+    pub exit: i64,
+    /// Ready for so long; absent: not ready.
+    pub ready: Option<String>,
+    pub waiting: Option<String>,
+    pub age: Option<String>,
+    pub raw: Option<Value>,
+}
+
+fn one() -> i64 {
+    1
+}
+
+pub fn patch_spec(stage: &mut Stage, source: Source, name: &str, patch: &Value) {
+    if patch.is_null() {
+        return;
+    }
+    let namespace = if objects::namespaced(source) {
+        "shop"
+    } else {
+        ""
+    };
+    let known = stage.store.get(&(source, Name::new(namespace, name)));
+    let mut object = known.cloned().unwrap_or_else(|| match source {
+        Source::Policies => objects::policy(),
+        _ => objects::config(),
+    });
+    merge(&mut object["spec"], patch);
+    stage.put(object);
+}
+
+pub fn set_chain(stage: &mut Stage, steps: &Value) {
+    let mut strategy = objects::strategy();
+    strategy["spec"]["steps"] = steps.clone();
+    stage.put(strategy);
+}
+
+/// Applies what a step says.
+pub fn prepare(stage: &mut Stage, step: &Step) {
+    if let Some(stale) = &step.stale {
+        stage.stale = stale.iter().map(|kind| objects::source(kind)).collect();
+    }
+    let web = step.web.iter().map(|patch| ("web", patch));
+    let others = step
+        .workloads
+        .iter()
+        .map(|(name, patch)| (name.as_str(), patch));
+    for (name, patch) in web.chain(others) {
+        workload(stage, name, patch);
+    }
+    for pod in &step.pods {
+        self::pod(stage, pod);
+    }
+    patch_spec(
+        stage,
+        Source::Policies,
+        "shop",
+        step.policy.as_ref().unwrap_or(&Value::Null),
+    );
+    patch_spec(
+        stage,
+        Source::Config,
+        "cluster",
+        step.config.as_ref().unwrap_or(&Value::Null),
+    );
+    if let Some(chain) = &step.chain {
+        set_chain(stage, chain);
+    }
+    for object in &step.objects {
+        self::object(stage, object);
+    }
+    for gone in &step.gone {
+        let (kind, name) = gone.split_once('/').expect("Kind/name");
+        let source = objects::source(kind);
+        let namespace = if objects::namespaced(source) {
+            "shop"
+        } else {
+            ""
+        };
+        let name = stage
+            .record_name(name)
+            .unwrap_or_else(|| Name::new(namespace, name));
+        stage.delete(source, &name);
+    }
+    for (record, value) in &step.retry {
+        let name = stage.record_name(record).expect("a record of that ordinal");
+        let mut object = stage.store[&(Source::Records, name)].clone();
+        object["metadata"]["annotations"]["kubemend.io/retry"] = json!(value);
+        stage.put(object);
+    }
+    process(stage, step);
+}
+
+/// What concerns the operator's own process.
+fn process(stage: &mut Stage, step: &Step) {
+    let now = moment(stage.now);
+    if let Some(lead) = step.lead {
+        stage.world.apply(Change::Lead(lead), now);
+    }
+    if let Some(millis) = step.skew {
+        stage.world.apply(Change::Skew(millis), now);
+    }
+    stage.results = step.results.iter().map(|text| result(text)).collect();
+    if let Some(crash) = &step.crash {
+        stage.crash = Some(match crash.as_str() {
+            "after-intent" => Crash::AfterIntent,
+            "after-act" => Crash::AfterAct,
+            other => panic!("crash: {other}"),
+        });
+    }
+    match step.replies.as_deref() {
+        Some("hold") => stage.held_replies = Some(Vec::new()),
+        Some("land") => stage.land(),
+        Some(other) => panic!("replies: {other}"),
+        None => {}
+    }
+    if step.restart {
+        stage.restart();
+        stage.forget_seen();
+    }
+}
+
+fn result(text: &str) -> (Done, Option<String>) {
+    let (done, detail) = text.split_once(' ').map_or((text, None), |(done, detail)| {
+        (done, Some(detail.to_owned()))
+    });
+    let done = match done {
+        "Applied" => Done::Applied,
+        "NotApplied" => Done::NotApplied,
+        "Unknown" => Done::Unknown,
+        other => panic!("result {other}"),
+    };
+    (done, detail)
+}
+
+fn workload(stage: &mut Stage, name: &str, patch: &Workload) {
+    let now = stage.now;
+    if patch.gone {
+        delete_workload(stage, name);
+        return;
+    }
+    let namespace = patch.namespace.as_deref().unwrap_or("shop");
+    let kind = patch.kind.as_deref().unwrap_or("Deployment");
+    let toy = stage
+        .toys
+        .entry(name.to_owned())
+        .or_insert_with(|| Toy::new(namespace, name, kind));
+    if let Some(kind) = &patch.kind {
+        toy.kind.clone_from(kind);
+    }
+    if let Some(uid) = &patch.uid {
+        toy.uid.clone_from(uid);
+        toy.clear();
+    }
+    if let Some(proven) = &patch.proven {
+        toy.proven.clone_from(proven);
+    }
+    for (revision, app) in &patch.apps {
+        toy.behave(*revision, &App::parse(app), now);
+    }
+    toy.replicas = patch.replicas.unwrap_or(toy.replicas);
+    if let Some(revision) = patch.revision
+        && revision != toy.revision
+    {
+        toy.release(revision, now);
+    }
+    for (revision, ago) in &patch.released {
+        if let Some(release) = toy.releases.get_mut(revision) {
+            release.1 = now - millis(ago);
+        }
+    }
+    if let Some(labels) = &patch.labels {
+        merge(&mut toy.labels, labels);
+    }
+    if let Some(annotations) = &patch.annotations {
+        merge(&mut toy.annotations, annotations);
+    }
+    if let Some(raw) = &patch.raw {
+        merge(&mut toy.raw, raw);
+    }
+}
+
+/// A workload goes with its revisions and pods.
+fn delete_workload(stage: &mut Stage, name: &str) {
+    let Some(toy) = stage.toys.remove(name) else {
+        return;
+    };
+    let prefix = format!("{name}-");
+    let own: Vec<_> = stage
+        .store
+        .keys()
+        .filter(|(source, one)| {
+            *one.namespace == *toy.namespace
+                && match source {
+                    Source::Pods | Source::ReplicaSets => one.name.starts_with(&prefix),
+                    Source::Deployments | Source::StatefulSets | Source::DaemonSets => {
+                        *one.name == *name
+                    }
+                    _ => false,
+                }
+        })
+        .cloned()
+        .collect();
+    for (source, name) in own {
+        stage.delete(source, &name);
+    }
+}
+
+fn object(stage: &mut Stage, patch: &Value) {
+    let source = objects::source(patch["kind"].as_str().unwrap_or_default());
+    let mut patch = patch.clone();
+    if objects::namespaced(source) && patch["metadata"]["namespace"].is_null() {
+        patch["metadata"]["namespace"] = json!("shop");
+    }
+    if let Some(name) = patch["metadata"]["name"]
+        .as_str()
+        .filter(|name| name.contains('#'))
+    {
+        let name = stage
+            .record_name(&name.replace("web#", "#"))
+            .expect("a record of that ordinal");
+        patch["metadata"]["name"] = json!(&*name.name);
+    }
+    let known = stage.store.get(&(source, super::stage::name_of(&patch)));
+    let mut object = known.cloned().unwrap_or_else(|| json!({}));
+    merge(&mut object, &patch);
+    stage.put(object);
+}
+
+#[allow(clippy::similar_names)] // pod and the words of its patch
+fn pod(stage: &mut Stage, patch: &PodPatch) {
+    let now = stage.now;
+    let toy = stage
+        .toys
+        .get_mut(patch.of.as_deref().unwrap_or("web"))
+        .expect("a workload");
+    // From now on the scenario writes this workload's pods itself.
+    toy.alive = false;
+    let created = now - patch.age.as_deref().map_or(3_600_000, millis);
+    let mut pod = toy.pod(&patch.name, patch.revision.unwrap_or(toy.revision), created);
+    let ready = patch.ready.as_deref().map(millis);
+    let state = match &patch.waiting {
+        Some(reason) => json!({ "waiting": { "reason": reason } }),
+        None if ready.is_none() && patch.ran.is_some() => {
+            json!({ "waiting": { "reason": "CrashLoopBackOff" } })
+        }
+        None => json!({ "running": { "startedAt": time(now - ready.unwrap_or(1000)) } }),
+    };
+    let mut container = json!({ "name": "app", "restartCount": patch.restarts, "ready": ready.is_some(), "state": state });
+    let ended = now - patch.ended.as_deref().map_or(0, millis);
+    if let Some(ran) = &patch.ran {
+        container["lastState"] = json!({ "terminated": {
+            "exitCode": patch.exit, "reason": if patch.exit == 0 { "Completed" } else { "Error" },
+            "startedAt": time(ended - millis(ran)), "finishedAt": time(ended) } });
+    }
+    let changed = ready.map_or(ended, |ready| now - ready);
+    pod["status"] = json!({
+        "phase": "Running",
+        "conditions": [{ "type": "Ready", "status": if ready.is_some() { "True" } else { "False" }, "lastTransitionTime": time(changed) }],
+        "containerStatuses": [container],
+    });
+    if let Some(raw) = &patch.raw {
+        merge(&mut pod, raw);
+    }
+    stage.put(pod);
+}
