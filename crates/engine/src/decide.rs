@@ -175,8 +175,13 @@ impl Round<'_> {
                 Progress::Proven(effect, true) => {
                     self.effect(effect);
                 }
-                Progress::Proven(Effect::Prove { uid, proof, .. }, false) => {
-                    self.plan.proofs.push((uid, proof));
+                Progress::Proven(
+                    Effect::Prove {
+                        target, uid, proof, ..
+                    },
+                    false,
+                ) => {
+                    self.plan.proofs.push((target, uid, proof));
                 }
                 Progress::At(at) => self.wake(Some(at)),
                 Progress::Proven(..) | Progress::Nothing => {}

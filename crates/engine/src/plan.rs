@@ -17,7 +17,7 @@ pub struct Plan {
     /// Every symptom that no effect answers, with the typed reason.
     pub holds: Vec<Held>,
     /// What revisions have proven under DryRun, by UID: kept in memory, written by nobody.
-    pub proofs: Vec<(Text, Proof)>,
+    pub proofs: Vec<(TargetKey, Text, Proof)>,
     /// When to decide again even if nothing changes.
     pub wake_at: Option<Moment>,
 }

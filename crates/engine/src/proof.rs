@@ -9,7 +9,7 @@ use crate::health;
 use crate::mode;
 use crate::moment::{Millis, Moment};
 use crate::plan::Effect;
-use crate::policy::Step;
+use crate::policy::{Policy, Step};
 use crate::view::View;
 use crate::world::World;
 
@@ -60,8 +60,22 @@ pub(crate) fn is_proven(world: &World, key: &TargetKey) -> bool {
     let Some(longest) = all_asked(world, key).pop() else {
         return true;
     };
-    let proof = current(world, key).and_then(|one| one.proof);
+    let proof = current(world, key).and_then(|one| marked(world, key, one));
     proof.is_some_and(|proof| proof.seconds.saturating_mul(1000) >= longest)
+}
+
+/// What counts as proven: where a policy enforces, only what is written down.
+fn marked(world: &World, key: &TargetKey, revision: &RevisionFacts) -> Option<Proof> {
+    if is_durable(world, key) {
+        revision.proof
+    } else {
+        world.proof_of(revision)
+    }
+}
+
+fn is_durable(world: &World, key: &TargetKey) -> bool {
+    let enforces = |policy: &Policy| mode::effective(world, policy, key).mode == Mode::Enforce;
+    world.policies_of(key).any(enforces)
 }
 
 /// What a workload's present revision has proven since the last mark.
@@ -79,15 +93,8 @@ pub fn progress(world: &World, key: &TargetKey, now: Moment) -> Progress {
     let (Some(view), Some(revision)) = (View::of(world, key, now), current(world, key)) else {
         return Progress::Nothing;
     };
-    let durable = world
-        .policies_of(key)
-        .any(|policy| mode::effective(world, policy, key).mode == Mode::Enforce);
-    let marked = if durable {
-        revision.proof
-    } else {
-        world.proof_of(revision)
-    };
-    let marked = marked.map_or(0, |proof| proof.seconds.saturating_mul(1000));
+    let durable = is_durable(world, key);
+    let marked = marked(world, key, revision).map_or(0, |proof| proof.seconds.saturating_mul(1000));
     let asked = all_asked(world, key);
     let Some(next) = asked.iter().copied().find(|asked| *asked > marked) else {
         return Progress::Nothing;

@@ -241,8 +241,9 @@ impl World {
 
     /// Keeps what the plan learned and nobody writes down: proof marks under DryRun.
     pub fn remember(&mut self, plan: &Plan) {
-        for (uid, proof) in &plan.proofs {
+        for (target, uid, proof) in &plan.proofs {
             self.proofs.insert(uid.clone(), *proof);
+            self.note_unproven(target);
         }
     }
 

@@ -63,7 +63,10 @@ impl World {
                 Some((Source::ClusterStrategies, name))
             }
             Object::Config(config) => {
-                self.config = Some(read_config(&config));
+                let known = self.config.replace(read_config(&config));
+                if known.map(|one| one.ceiling) != self.config.as_ref().map(|one| one.ceiling) {
+                    self.note_all_unproven();
+                }
                 Some((Source::Config, Name::new("", &config.name_any())))
             }
             Object::Record(record) => self.put_record(*record),
@@ -190,7 +193,9 @@ impl World {
     fn put_namespace(&mut self, namespace: NamespaceFacts) -> (Source, Name) {
         let name = namespace.name.clone();
         let known = self.namespaces.get(&name);
-        let relabelled = known.is_none_or(|known| known.labels != namespace.labels);
+        let relabelled = known.is_none_or(|known| {
+            (&known.labels, &known.mode) != (&namespace.labels, &namespace.mode)
+        });
         self.namespaces.insert(name.clone(), namespace);
         if relabelled {
             self.match_namespace(&name);
@@ -314,7 +319,7 @@ impl World {
     }
 
     /// Notes whether the current revision of a workload has yet to prove itself.
-    fn note_unproven(&mut self, key: &TargetKey) {
+    pub(super) fn note_unproven(&mut self, key: &TargetKey) {
         if crate::proof::is_proven(self, key) {
             self.unproven.remove(key);
         } else {

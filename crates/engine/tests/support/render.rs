@@ -23,7 +23,7 @@ impl Renderer {
             .iter()
             .map(|effect| self::effect(effect, world))
             .collect();
-        for (uid, proof) in &plan.proofs {
+        for (_, uid, proof) in &plan.proofs {
             texts.push(format!(
                 "prove   {} for {} s, in memory",
                 uid.replace("-uid", ""),
