@@ -185,11 +185,7 @@ pub(crate) fn memory(
         .and_then(|last| chain?.step(&last.step));
     let window = step.map_or(DEFAULT_RELAPSE_WINDOW, |step| step.relapse_window);
     let ended = newest.state.ended_at.unwrap_or(now);
-    let until = newest
-        .state
-        .relapse_until
-        .map_or(ended.plus(window), |until| until.max(ended));
-    if now <= until {
+    if now <= ended.plus(window) {
         newest.state.spent.clone()
     } else {
         Vec::new()
