@@ -160,7 +160,7 @@ impl Cluster {
         match self {
             Self::Lab(_) => "End it:\n  make demo-down".to_owned(),
             Self::Given => format!(
-                "End it:\n  kubectl delete namespace {namespace}\n  kubectl delete -k manifests    # the operator, its kinds and all records"
+                "End it:\n  kubectl delete namespace {namespace}\n  kubectl delete -k manifests --ignore-not-found    # the operator, its kinds and all records"
             ),
         }
     }

@@ -256,7 +256,9 @@ fn binary() -> Result<PathBuf> {
 
 /// Who holds the Lease: one of the operator's ready pods, or the demo's own process.
 fn look(cluster: &Cluster) -> Result<Look<String>> {
-    let lease: Value = cluster.get(&["lease", NAME, "-n", NAMESPACE])?;
+    // Before the first operator there is no Lease.
+    let lease = cluster.get(&["lease", NAME, "-n", NAMESPACE]);
+    let lease: Value = lease.unwrap_or_default();
     let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
     if cluster.is_fake() {
         return Ok(if holder.starts_with("demo") {
