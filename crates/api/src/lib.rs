@@ -5,6 +5,8 @@
 
 // KubeSchema expands inside a private block, where rustc takes every type for unreachable.
 #![allow(unreachable_pub)]
+// Field descriptions are written for `kubectl explain`: their brackets are YAML, not links.
+#![allow(rustdoc::broken_intra_doc_links)]
 // The comments on fields are what `kubectl explain` prints: plain text, without backticks.
 #![allow(clippy::doc_markdown)]
 // Several printer columns have the same type.
