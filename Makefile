@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 PROFILE ?= dist
-IMAGE ?= ghcr.io/kubemend/kubemend:0.1.0 # as in manifests/deployment.yaml
+IMAGE ?= kubemend.io/kubemend:0.1.0 # as in manifests/deployment.yaml
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
