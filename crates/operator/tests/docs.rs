@@ -14,7 +14,7 @@ use clap::CommandFactory as _;
 use kubemend_engine::episode::Phase;
 use kubemend_operator::args::Cli;
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -24,6 +24,7 @@ const PAGES: [&str; 9] = [
     "docs/policies.md",
     "docs/operations.md",
     "docs/kubemend-cli.md",
+    "docs/performance.md",
 ];
 
 fn root() -> PathBuf {
