@@ -25,9 +25,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use kube::Client;
-use kubemend_engine::{Change, Settings, Source, World};
+use kubemend_engine::{Settings, Source, World};
 use kubemend_status::policies::Reports;
-use kubemend_status::{Failure, Fence, policies};
+use kubemend_status::{Fence, policies};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
@@ -141,18 +141,4 @@ pub async fn run(parts: Parts, shutdown: impl Future<Output = ()>) -> Result<(),
             Some(Ok(())) | None => "without an error".to_owned(),
         })),
     }
-}
-
-/// One look at the cluster with the caller's own rights: what each collection says now, or why it
-/// says nothing.
-pub async fn snapshot(
-    client: &Client,
-    sources: &[Source],
-    clock: &Clock,
-) -> Vec<(Source, Result<Vec<Change>, Failure>)> {
-    let mut all = Vec::with_capacity(sources.len());
-    for source in sources {
-        all.push((*source, list::all(client, *source, clock).await));
-    }
-    all
 }

@@ -110,25 +110,6 @@ fn decode(source: Source, body: &[u8]) -> Result<(PageMeta, Page), Failure> {
     Ok((raw.metadata, page))
 }
 
-/// A complete list at once, for those who look once.
-pub(crate) async fn all(
-    client: &Client,
-    source: Source,
-    clock: &Clock,
-) -> Result<Vec<Change>, Failure> {
-    let mut list = List::begin(source, clock);
-    let mut changes = vec![Change::ListBegins(source)];
-    loop {
-        let page = list.page(client).await?;
-        changes.extend(page.changes);
-        if page.last {
-            break;
-        }
-    }
-    changes.push(list.ends());
-    Ok(changes)
-}
-
 impl List {
     /// What the end of this list says.
     pub(crate) fn ends(&self) -> Change {
