@@ -20,6 +20,7 @@ use crate::{
     fault::{FaultKind, Side},
     refusal::Refusal,
     request::Request,
+    rng::Rng,
     server::Server,
 };
 
@@ -75,12 +76,15 @@ impl Connection {
             Ok(request) => request,
             Err(refusal) => return Ok(answer::refused(&self.clock(), &refusal)),
         };
-        let (seq, fault) = self.server.look(|state| {
+        let most = self.server.settings().request_lag;
+        let (seq, lag, fault) = self.server.look(|state| {
             let seq = state.trace.arrived(&request, state.objects.clock.elapsed());
-            (seq, state.faults.pick(&request, &mut state.rng))
+            let mut dice = state.dice(&request);
+            let lag = lag(most, &mut dice);
+            (seq, lag, state.faults.pick(&request, &mut dice))
         });
         let (fault, notify) = fault.map_or((None, None), |(what, notify)| (Some(what), notify));
-        let end = self.meet(request, seq, fault).await;
+        let end = self.meet(request, (seq, lag), fault).await;
         if self.crashed() {
             return pending().await;
         }
@@ -108,8 +112,13 @@ impl Connection {
     }
 
     /// Send the request through its fault.
-    async fn meet(&self, request: Request, seq: u64, fault: Option<FaultKind>) -> End {
-        let mut delay = self.lag();
+    async fn meet(
+        &self,
+        request: Request,
+        (seq, lag): (u64, Duration),
+        fault: Option<FaultKind>,
+    ) -> End {
+        let mut delay = lag;
         let mut watch_fault = None;
         match &fault {
             Some(FaultKind::Status(code, reason, retry_after)) => {
@@ -155,15 +164,6 @@ impl Connection {
         }
     }
 
-    fn lag(&self) -> Duration {
-        let most = self.server.settings().request_lag.as_millis();
-        let most = u64::try_from(most).unwrap_or(u64::MAX);
-        if most == 0 {
-            return Duration::ZERO;
-        }
-        Duration::from_millis(self.server.look(|state| state.rng.up_to(most)))
-    }
-
     fn crashed(&self) -> bool {
         self.server.look(|state| state.crashed.contains(&self.id))
     }
@@ -171,4 +171,9 @@ impl Connection {
     fn clock(&self) -> Clock {
         self.server.peek(|objects| objects.clock.clone())
     }
+}
+
+fn lag(most: Duration, dice: &mut Rng) -> Duration {
+    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(dice.up_to(most))
 }

@@ -112,6 +112,16 @@ impl Server {
         self.look(|state| state.hooks.push(Box::new(hook)));
     }
 
+    /// Sees every request that was applied, with what it changed, before anything else happens.
+    ///
+    /// The witness must not call the server itself: that would deadlock.
+    pub fn on_applied(
+        &self,
+        witness: impl FnMut(&Entry, &[WriteEvent], &Objects) + Send + 'static,
+    ) {
+        self.look(|state| state.witnesses.push(Box::new(witness)));
+    }
+
     /// The kubelet of a node is gone: its pods never finish stopping.
     pub fn kill_node(&self, node: &str) {
         self.look(|state| state.objects.dead_nodes.insert(node.to_owned()));

@@ -28,8 +28,8 @@
 //! # }
 //! ```
 //!
-//! Clusters that move by themselves are in [`toy`]: a Deployment controller, a kubelet with the
-//! real crash loop's timing, and the arithmetic of disruption budgets.
+//! Clusters that move by themselves are in [`toy`]: Deployment and StatefulSet controllers, a
+//! kubelet with the real crash loop's timing, and the arithmetic of disruption budgets.
 
 mod answer;
 mod clock;
@@ -40,6 +40,7 @@ mod hands;
 mod metadata;
 mod objects;
 mod patch;
+mod pulse;
 mod read;
 mod refusal;
 mod request;

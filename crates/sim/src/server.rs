@@ -7,7 +7,7 @@ use std::{
 };
 
 use k8s_openapi::jiff::Timestamp;
-use tokio::{sync::watch, time::sleep_until};
+use tokio::time::sleep_until;
 
 use crate::{
     answer::{self, Answer},
@@ -15,11 +15,12 @@ use crate::{
     connection::Connection,
     fault::{Faults, WatchFault},
     objects::{Objects, WriteEvent},
+    pulse::{Listener, Pulse},
     read::read,
     refusal::Refusal,
     request::{Request, Verb},
-    rng::Rng,
-    trace::Trace,
+    rng::{Rng, hash},
+    trace::{Entry, Trace},
     watch::{OpenWatch, Watch},
     write::write,
 };
@@ -58,13 +59,17 @@ impl Default for Settings {
 }
 
 pub(crate) type Hook = Box<dyn FnMut(&WriteEvent, &mut Objects) + Send>;
+pub(crate) type Witness = Box<dyn FnMut(&Entry, &[WriteEvent], &Objects) + Send>;
 
 pub(crate) struct State {
     pub(crate) objects: Objects,
     pub(crate) faults: Faults,
     pub(crate) trace: Trace,
-    pub(crate) rng: Rng,
+    seed: u64,
+    /// How often each request was sent.
+    asked: BTreeMap<u64, u64>,
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) witnesses: Vec<Witness>,
     pub(crate) watches: BTreeMap<u64, OpenWatch>,
     pub(crate) lags: BTreeMap<String, Duration>,
     /// Connections whose process has crashed.
@@ -73,10 +78,46 @@ pub(crate) struct State {
     last_connection: u64,
 }
 
+impl State {
+    /// Chance that depends on what is asked and how often it was asked, never on the order in which
+    /// requests of one instant happen to arrive.
+    pub(crate) fn dice(&mut self, request: &Request) -> Rng {
+        let Request {
+            client,
+            verb,
+            resource,
+            namespace,
+            name,
+            ..
+        } = request;
+        let asked = hash(&format!(
+            "{client} {verb} {} {namespace}/{name}",
+            resource.plural
+        ));
+        let nth = self.asked.entry(asked).or_default();
+        *nth += 1;
+        Rng::new(self.seed ^ asked ^ nth.wrapping_mul(0x2545_F491_4F6C_DD1D))
+    }
+
+    /// Shows an applied write and what it changed to whoever watches over the run.
+    fn bear_witness(&mut self, seq: u64, before: u64) {
+        if self.witnesses.is_empty() {
+            return;
+        }
+        let Some(entry) = self.trace.get(seq).filter(|entry| entry.applied()) else {
+            return;
+        };
+        let events: Vec<WriteEvent> = self.objects.after(before).cloned().collect();
+        for witness in &mut self.witnesses {
+            witness(entry, &events, &self.objects);
+        }
+    }
+}
+
 struct Inner {
     settings: Settings,
     state: Mutex<State>,
-    pulse: watch::Sender<u64>,
+    pulse: Pulse,
 }
 
 /// The fake API server; clones are handles to the same one.
@@ -95,15 +136,18 @@ impl Server {
             objects,
             faults: Faults::default(),
             trace: Trace::default(),
-            rng,
+            seed: settings.seed,
+            asked: BTreeMap::new(),
             hooks: Vec::new(),
+            witnesses: Vec::new(),
             watches: BTreeMap::new(),
             lags: BTreeMap::new(),
             crashed: BTreeSet::new(),
             last_watch: 0,
             last_connection: 0,
         };
-        let (pulse, wakes) = watch::channel(0);
+        let pulse = Pulse::default();
+        let wakes = pulse.listen();
         let server = Self {
             inner: Arc::new(Inner {
                 settings,
@@ -165,14 +209,12 @@ impl Server {
     }
 
     pub(crate) fn wake(&self) {
-        self.inner
-            .pulse
-            .send_modify(|beat| *beat = beat.wrapping_add(1));
+        self.inner.pulse.beat();
     }
 
     /// Ticks with every write.
-    pub(crate) fn pulse(&self) -> watch::Receiver<u64> {
-        self.inner.pulse.subscribe()
+    pub(crate) fn pulse(&self) -> Listener {
+        self.inner.pulse.listen()
     }
 
     /// How the server was set up.
@@ -221,6 +263,7 @@ impl Server {
             };
         }
         let result = self.change(|state| {
+            let before = state.objects.version();
             let result = if request.verb.writes() {
                 write(&mut state.objects, &request)
             } else {
@@ -230,6 +273,7 @@ impl Server {
                 .as_ref()
                 .map_or_else(|refusal| refusal.code, |reply| reply.code);
             state.trace.processed(seq, code);
+            state.bear_witness(seq, before);
             result
         });
         match result {
@@ -263,7 +307,7 @@ impl Server {
 }
 
 /// Remove pods whose time to stop has passed, until the server is gone.
-async fn reap(server: Weak<Inner>, mut wakes: watch::Receiver<u64>) {
+async fn reap(server: Weak<Inner>, mut wakes: Listener) {
     while let Some(inner) = server.upgrade() {
         let (next, clock) =
             Server { inner }.change(|state| (state.objects.reap(), state.objects.clock.clone()));

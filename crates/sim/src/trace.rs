@@ -111,6 +111,12 @@ impl Trace {
         self.entries.get_mut(at)
     }
 
+    pub(crate) fn get(&self, seq: u64) -> Option<&Entry> {
+        let first = self.entries.first()?.seq;
+        self.entries
+            .get(usize::try_from(seq.checked_sub(first)?).ok()?)
+    }
+
     pub(crate) fn processed(&mut self, seq: u64, code: u16) {
         if let Some(entry) = self.entry(seq) {
             entry.outcome = Some(code);

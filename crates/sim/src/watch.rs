@@ -6,15 +6,13 @@ use bytes::Bytes;
 use futures::{Stream, stream};
 use http_body::Frame;
 use serde_json::{Value, json};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 use tower::BoxError;
 
 use crate::{
     fault::WatchFault,
     objects::{Objects, WriteEvent},
+    pulse::Listener,
     read::number,
     refusal::Refusal,
     request::Request,
@@ -44,7 +42,7 @@ pub(crate) struct Watch {
     closes: Instant,
     lag: Duration,
     rng: Rng,
-    pulse: watch::Receiver<u64>,
+    pulse: Listener,
     closing: bool,
 }
 
@@ -128,7 +126,7 @@ impl Watch {
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            self.pulse.borrow_and_update();
+            self.pulse.catch_up();
             match self.step() {
                 Step::Send(bytes) => return Some(bytes),
                 Step::End => return None,

@@ -1,4 +1,5 @@
-//! A toy cluster on the fake server: Deployments, `ReplicaSet`s, pods, a kubelet, and budgets.
+//! A toy cluster on the fake server: Deployments, `ReplicaSet`s, `StatefulSet`s, pods, a kubelet,
+//! and budgets.
 //!
 //! What a pod does is told by the annotation [`PROGRAM`] of its template; see [`Program`].
 //!
@@ -27,6 +28,7 @@ mod program;
 mod replicaset;
 mod rollout;
 mod run;
+mod statefulset;
 mod status;
 
 use std::{sync::Arc, time::Duration};
@@ -35,7 +37,9 @@ use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::sleep};
 
 pub use self::program::{PROGRAM, Program};
-use self::{garbage::Garbage, kubelet::Kubelet, replicaset::ReplicaSets};
+use self::{
+    garbage::Garbage, kubelet::Kubelet, replicaset::ReplicaSets, statefulset::StatefulSets,
+};
 use crate::{objects::Objects, server::Server};
 
 /// How quickly the toy cluster moves.
@@ -106,6 +110,7 @@ async fn run(server: Server, mut world: World) {
 struct World {
     settings: Settings,
     replica_sets: ReplicaSets,
+    stateful_sets: StatefulSets,
     kubelet: Kubelet,
     garbage: Garbage,
 }
@@ -116,6 +121,7 @@ impl World {
         Self {
             settings,
             replica_sets: ReplicaSets::default(),
+            stateful_sets: StatefulSets::default(),
             kubelet,
             garbage: Garbage::default(),
         }
@@ -129,6 +135,7 @@ impl World {
             self.garbage.pass(objects);
             let progress = deployment::pass(objects);
             self.replica_sets.pass(objects);
+            self.stateful_sets.pass(objects);
             let kubelet = self.kubelet.pass(objects);
             budget::pass(objects);
             if objects.version() == before {
@@ -165,6 +172,20 @@ pub fn deployment(namespace: &str, name: &str, replicas: u32, program: &str) -> 
             },
         },
     })
+}
+
+/// A `StatefulSet` to put on the server, whose pods run a program.
+pub fn stateful_set(namespace: &str, name: &str, replicas: u32, program: &str) -> Value {
+    let mut set = deployment(namespace, name, replicas, program);
+    set["kind"] = json!("StatefulSet");
+    let mut spec = set["spec"].take();
+    if let Some(spec) = spec.as_object_mut() {
+        spec.remove("strategy");
+        spec.remove("progressDeadlineSeconds");
+    }
+    spec["serviceName"] = json!(name);
+    set["spec"] = spec;
+    set
 }
 
 /// Release another program: a new template, and so a new rollout.

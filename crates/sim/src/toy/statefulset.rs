@@ -1,0 +1,167 @@
+//! `StatefulSet`s: numbered pods, one after the other, and a `ControllerRevision` per template.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::{
+    meta::{by_controller, is_going, key, name, namespace, owned_by, text, uid, wanted},
+    program::ORDINAL,
+    status::insert_nonzero,
+};
+use crate::{
+    evict::is_ready,
+    objects::{Key, Objects},
+    rng::{Rng, hash},
+};
+
+const HASH: &str = "controller-revision-hash";
+
+/// Counts the pods that each set has made: one that comes back under its name is not the first.
+#[derive(Default)]
+pub(super) struct StatefulSets {
+    made: BTreeMap<String, u64>,
+}
+
+impl StatefulSets {
+    /// Act for every `StatefulSet`.
+    pub(super) fn pass(&mut self, objects: &mut Objects) {
+        let pods = by_controller(objects, "Pod");
+        for set in objects.list("StatefulSet", "") {
+            if !is_going(&set) {
+                let mut mine = pods.get(uid(&set)).cloned().unwrap_or_default();
+                mine.sort_by_key(|pod| ordinal(pod));
+                let made = self.made.entry(uid(&set).to_owned()).or_default();
+                one(objects, made, &set, &mine);
+            }
+        }
+    }
+}
+
+/// One pod at a time, as `OrderedReady` has it: the lowest missing one is made once all below it are
+/// ready; then surplus ones go from the top; then old revisions are replaced from the top. So a
+/// broken pod blocks a rollout, even the one that would mend it: the real controller's trap.
+fn one(objects: &mut Objects, made: &mut u64, set: &Value, pods: &[Arc<Value>]) {
+    let revision = revision(objects, set);
+    write_status(objects, set, pods, &revision);
+    let want = usize::try_from(wanted(set)).unwrap_or(0);
+    for at in 0..want {
+        match pods.iter().find(|pod| ordinal(pod) == at) {
+            None => return make(objects, made, set, (at, &revision)),
+            // A failed pod's place is filled anew under the same name.
+            Some(pod) if is_over(pod) => {
+                objects.erase(&key(pod));
+                return;
+            }
+            Some(pod) if !is_ready(pod) || is_going(pod) => return,
+            Some(_) => {}
+        }
+    }
+    match pods.iter().rev().find(|pod| ordinal(pod) >= want) {
+        Some(pod) if !is_going(pod) => {
+            objects.delete(&key(pod), false);
+        }
+        Some(_) => {}
+        None => roll(objects, pods, &revision),
+    }
+}
+
+/// Replaces the topmost pod of an old revision; a broken one of the new revision above it blocks.
+fn roll(objects: &mut Objects, pods: &[Arc<Value>], revision: &str) {
+    for pod in pods.iter().rev() {
+        if pod["metadata"]["labels"][HASH] != revision {
+            if !is_going(pod) {
+                objects.delete(&key(pod), false);
+            }
+            return;
+        }
+        if !is_ready(pod) || is_going(pod) {
+            return;
+        }
+    }
+}
+
+fn make(objects: &mut Objects, made: &mut u64, set: &Value, (at, revision): (usize, &str)) {
+    let template = &set["spec"]["template"];
+    let pod_name = format!("{}-{at}", name(set));
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": template["metadata"], "spec": template["spec"],
+        "status": {"phase": "Pending", "qosClass": "BestEffort"},
+    });
+    let meta = &mut pod["metadata"];
+    meta["labels"][HASH] = json!(revision);
+    meta["labels"]["statefulset.kubernetes.io/pod-name"] = json!(pod_name);
+    meta["labels"]["apps.kubernetes.io/pod-index"] = json!(at.to_string());
+    meta["name"] = json!(pod_name);
+    meta["namespace"] = json!(namespace(set));
+    meta["ownerReferences"] = owned_by(set);
+    meta["annotations"][ORDINAL] = json!(made.to_string());
+    *made += 1;
+    objects.put(pod);
+}
+
+/// The name of the template's revision, which is made where it is missing.
+fn revision(objects: &mut Objects, set: &Value) -> String {
+    let template = &set["spec"]["template"];
+    let hash = Rng::new(hash(&template.to_string())).suffix(10);
+    let revision = format!("{}-{hash}", name(set));
+    let known = Key::new("ControllerRevision", namespace(set), &revision);
+    if objects.get(&known).is_none() {
+        let mine = by_controller(objects, "ControllerRevision");
+        let number = mine.get(uid(set)).map_or(0, Vec::len) + 1;
+        objects.put(json!({
+            "apiVersion": "apps/v1", "kind": "ControllerRevision",
+            "metadata": {
+                "name": revision, "namespace": namespace(set), "ownerReferences": owned_by(set),
+                "labels": {HASH: revision},
+            },
+            "data": {"spec": {"template": template}}, "revision": number,
+        }));
+    }
+    revision
+}
+
+fn write_status(objects: &mut Objects, set: &Value, pods: &[Arc<Value>], revision: &str) {
+    let living: Vec<_> = pods.iter().filter(|pod| !is_over(pod)).collect();
+    let new = |pod: &&&Arc<Value>| pod["metadata"]["labels"][HASH] == revision;
+    let ready = living.iter().filter(|pod| is_ready(pod)).count();
+    let updated = living.iter().filter(new).count();
+    let done = living
+        .iter()
+        .filter(new)
+        .filter(|pod| is_ready(pod))
+        .count();
+    let whole = i64::try_from(done).is_ok_and(|done| done == wanted(set));
+    let before = text(&set["status"], "currentRevision");
+    let current = if whole || before.is_empty() {
+        revision
+    } else {
+        before
+    };
+    let mut status = json!({
+        "observedGeneration": set["metadata"]["generation"], "replicas": living.len(),
+        "currentRevision": current, "updateRevision": revision, "collisionCount": 0,
+        "availableReplicas": ready,
+    });
+    insert_nonzero(&mut status, "readyReplicas", ready);
+    insert_nonzero(&mut status, "updatedReplicas", updated);
+    let old = living.len() - updated;
+    insert_nonzero(
+        &mut status,
+        "currentReplicas",
+        if whole { living.len() } else { old },
+    );
+    objects.update(&key(set), |set| set["status"] = status);
+}
+
+fn is_over(pod: &Value) -> bool {
+    matches!(text(&pod["status"], "phase"), "Succeeded" | "Failed")
+}
+
+fn ordinal(pod: &Value) -> usize {
+    name(pod)
+        .rsplit_once('-')
+        .and_then(|(_, at)| at.parse().ok())
+        .unwrap_or(usize::MAX)
+}
