@@ -19,8 +19,38 @@ pub use workload::{GitOps, Proof, RevisionFacts, WorkloadFacts};
 /// A word that many objects share; the World keeps one copy of each.
 pub type Text = Arc<str>;
 
-/// Labels; pods of one revision mostly share one copy.
-pub type Labels = Arc<BTreeMap<Text, Text>>;
+/// Labels, sorted by key; pods of one revision mostly share one copy, and a single pod's own cost
+/// no more than their words: a map would take room for eleven.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Labels(Arc<[(Text, Text)]>);
+
+impl Labels {
+    /// These labels.
+    pub fn new(labels: BTreeMap<Text, Text>) -> Self {
+        Self(labels.into_iter().collect())
+    }
+
+    /// The value of a label.
+    pub fn get(&self, key: &str) -> Option<&Text> {
+        let found = self.0.binary_search_by(|(one, _)| (**one).cmp(key));
+        found.ok().map(|index| &self.0[index].1)
+    }
+
+    /// Whether somebody else holds this copy too.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// The same labels, made of other copies of their words.
+    pub(crate) fn map(&self, mut word: impl FnMut(&mut Text)) -> Self {
+        let mut labels = self.0.to_vec();
+        for (key, value) in &mut labels {
+            word(key);
+            word(value);
+        }
+        Self(labels.into())
+    }
+}
 
 /// Namespace and name; the namespace is empty for kinds without one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +121,7 @@ impl std::fmt::Display for TargetKey {
 }
 
 /// The controller that owns an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub struct Owner {
     pub kind: Text,

@@ -51,8 +51,10 @@ impl Default for Settings {
 pub struct World {
     pub(crate) settings: Settings,
     words: Words,
-    pub(crate) pods: BTreeMap<Name, Pod>,
-    pods_by_owner: BTreeMap<Text, BTreeSet<Name>>,
+    /// Boxed, because the nodes of a map that grows in order stay half empty.
+    pub(crate) pods: BTreeMap<Name, Box<Pod>>,
+    /// Names of pods by the UID of their owner, which is in the same namespace.
+    pods_by_owner: BTreeMap<Text, BTreeSet<Text>>,
     /// Pods with an abnormal end or in phase Failed or Unknown: where trouble can be.
     ill: BTreeSet<Name>,
     pub(crate) workloads: BTreeMap<TargetKey, Workload>,
@@ -77,6 +79,7 @@ pub struct World {
     proofs: BTreeMap<Text, Proof>,
     flights: BTreeMap<TargetKey, Flight>,
     fresh: BTreeMap<Source, Fresh>,
+    /// Of a collection that is being listed, what was known before and is not listed yet.
     listing: BTreeMap<Source, BTreeSet<Name>>,
     pub(crate) tombstones: Vec<Tombstone>,
     lead: bool,
@@ -200,7 +203,7 @@ impl World {
             Change::Unreadable(unreadable) => self.cannot_read(&unreadable),
             Change::Gone { source, name, uid } => self.gone(source, &name, &uid, now),
             Change::ListBegins(source) => {
-                self.listing.insert(source, BTreeSet::new());
+                self.listing.insert(source, self.names(source));
                 false
             }
             Change::ListEnds {
@@ -310,18 +313,21 @@ impl World {
             return false;
         };
         self.unreadable.remove(&(source, name.clone()));
-        if let Some(seen) = self.listing.get_mut(&source) {
-            seen.insert(name);
-        }
+        self.listed(source, &name);
         self.settle_flights();
         true
     }
 
     fn cannot_read(&mut self, unreadable: &Unreadable) -> bool {
-        if let Some(seen) = self.listing.get_mut(&unreadable.source) {
-            seen.insert(unreadable.name.clone());
-        }
+        self.listed(unreadable.source, &unreadable.name);
         let key = (unreadable.source, unreadable.name.clone());
         self.unreadable.insert(key, unreadable.clone()).as_ref() != Some(unreadable)
+    }
+
+    /// A list that is being read has this object, so its end does not remove it.
+    fn listed(&mut self, source: Source, name: &Name) {
+        if let Some(unlisted) = self.listing.get_mut(&source) {
+            unlisted.remove(name);
+        }
     }
 }

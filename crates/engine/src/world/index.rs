@@ -75,10 +75,15 @@ impl World {
 
     fn put_pod(&mut self, mut pod: PodFacts, now: Moment) -> (Source, Name) {
         self.share_pod(&mut pod);
+        if let Some((known, _)) = self.pods.get_key_value(&pod.name) {
+            // The map keeps the copy that it has; a second one would live as long.
+            pod.name = known.clone();
+        }
         let name = pod.name.clone();
         let known = self
             .pods
             .get(&name)
+            .map(|known| &**known)
             .filter(|known| known.facts.uid == pod.uid);
         let failing_since = failing_since(known, &pod);
         let ready_since = ready_since(known, &pod, now);
@@ -87,19 +92,17 @@ impl World {
             self.pods_by_owner
                 .entry(owner.uid.clone())
                 .or_default()
-                .insert(name.clone());
+                .insert(name.name.clone());
         }
         if is_ill(&pod) {
             self.ill.insert(name.clone());
         }
-        self.pods.insert(
-            name.clone(),
-            Pod {
-                facts: pod,
-                failing_since,
-                ready_since,
-            },
-        );
+        let pod = Box::new(Pod {
+            facts: pod,
+            failing_since,
+            ready_since,
+        });
+        self.pods.insert(name.clone(), pod);
         (Source::Pods, name)
     }
 
@@ -109,9 +112,7 @@ impl World {
         words.share(&mut pod.reason);
         words.share_labels(&mut pod.labels);
         if let Some(owner) = &mut pod.owner {
-            words.share(&mut owner.kind);
-            words.share(&mut owner.name);
-            words.share(&mut owner.uid);
+            words.share_owner(owner);
         }
         for container in &mut pod.containers {
             words.share(&mut container.name);
@@ -130,7 +131,7 @@ impl World {
         let Some(uid) = owner.map(|owner| owner.uid.clone()) else {
             return;
         };
-        remove(&mut self.pods_by_owner, &uid, name);
+        remove(&mut self.pods_by_owner, &uid, &name.name);
     }
 
     fn put_workload(&mut self, facts: WorkloadFacts, now: Moment) -> (Source, Name) {
@@ -237,9 +238,7 @@ impl World {
         {
             // Our own write came back before the watch showed it: an older frame is no news, but
             // the record was in the list all the same.
-            if let Some(seen) = self.listing.get_mut(&Source::Records) {
-                seen.insert(name);
-            }
+            self.listed(Source::Records, &name);
             return None;
         }
         self.records_by_target

@@ -29,7 +29,7 @@ impl World {
                     .filter(|one| one.uid == owner.uid)?;
                 (WorkloadKind::Deployment, revision.owner.as_ref()?)
             }
-            kind => (WorkloadKind::named(kind)?, owner),
+            kind => (WorkloadKind::named(kind)?, &**owner),
         };
         let key = TargetKey::new(kind, namespace, &owner.name);
         self.workloads
@@ -48,10 +48,14 @@ impl World {
         let mut pods = Vec::new();
         let mut owned_by = |owner: &Text, hash| {
             let names = self.pods_by_owner.get(owner).into_iter().flatten();
+            let named = names.map(|name| Name {
+                namespace: key.namespace.clone(),
+                name: name.clone(),
+            });
             pods.extend(
-                names
-                    .filter_map(|name| self.pods.get(name))
-                    .map(|pod| (pod, hash)),
+                named
+                    .filter_map(|name| self.pods.get(&name))
+                    .map(|pod| (&**pod, hash)),
             );
         };
         match key.kind {

@@ -125,11 +125,10 @@ impl World {
         at: Moment,
         now: Moment,
     ) -> bool {
-        let Some(seen) = self.listing.remove(&source) else {
+        let Some(unlisted) = self.listing.remove(&source) else {
             return false;
         };
-        let known = self.names(source);
-        for name in known.difference(&seen) {
+        for name in &unlisted {
             self.gone(source, name, &Text::from(""), now);
         }
         let fresh = self.fresh.entry(source).or_default();
@@ -138,7 +137,7 @@ impl World {
         true
     }
 
-    fn names(&self, source: Source) -> BTreeSet<Name> {
+    pub(super) fn names(&self, source: Source) -> BTreeSet<Name> {
         let workloads = |kind: WorkloadKind| {
             let of_kind = self.workloads.keys().filter(|key| key.kind == kind);
             of_kind.map(TargetKey::as_name).collect()

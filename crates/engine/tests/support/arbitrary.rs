@@ -148,7 +148,7 @@ fn container() -> impl Strategy<Value = Container> {
             restarts,
             running,
             waiting: waiting.map(Text::from),
-            newest,
+            newest: newest.map(Box::new),
         })
 }
 
@@ -203,7 +203,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
                 Object::Pod(PodFacts {
                     name: Name::new(&key.namespace, &name),
                     uid: format!("{}/{name}", key.namespace).as_str().into(),
-                    owner: Some(owner),
+                    owner: Some(owner.into()),
                     labels: labels(&key),
                     created,
                     deleting,
