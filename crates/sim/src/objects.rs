@@ -199,6 +199,17 @@ impl Objects {
         Some(self.replace(key, &old, new))
     }
 
+    /// Write a status; the most frequent write of controllers, and mostly one that changes nothing.
+    pub(crate) fn set_status(&mut self, key: &Key, status: Value) -> Option<Arc<Value>> {
+        let old = self.map.get(key)?.clone();
+        if old["status"] == status {
+            return Some(old);
+        }
+        let mut new = (*old).clone();
+        new["status"] = status;
+        Some(self.replace(key, &old, new))
+    }
+
     /// Delete as the server does: finalizers and the kubelet's stop time hold the object back.
     ///
     /// Returns the object's last state, and whether it is gone.

@@ -21,7 +21,7 @@ pub(super) fn pass(objects: &mut Objects) {
         let mut pods = objects.list("Pod", namespace(&budget));
         pods.retain(|pod| selects(&budget["spec"]["selector"], &pod["metadata"]["labels"]));
         let status = status(&budget, &pods, expected(&pods, &workloads));
-        objects.update(&key(&budget), |budget| budget["status"] = status);
+        objects.set_status(&key(&budget), status);
     }
 }
 

@@ -193,7 +193,7 @@ fn write_status(
     let left =
         new.and_then(|new| set_progress(objects, deployment, limits, name(new), &mut status));
     let due = left.and_then(|until| Duration::try_from(until.duration_since(now)).ok());
-    objects.update(&key(deployment), |deployment| deployment["status"] = status);
+    objects.set_status(&key(deployment), status);
     due.map(|wait| objects.clock.elapsed() + wait)
 }
 

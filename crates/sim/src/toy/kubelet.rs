@@ -60,7 +60,7 @@ impl Kubelet {
             if !run.rests(version(pod), now) {
                 run.advance(pod, &Program::of(pod), &self.settings, now);
                 let status = podstatus::render(run, pod, &objects.clock, now);
-                let shown = objects.update(&key(pod), |pod| pod["status"] = status);
+                let shown = objects.set_status(&key(pod), status);
                 run.shown = shown.map(|pod| version(&pod).to_owned());
             }
             next = earliest(next, run.due);

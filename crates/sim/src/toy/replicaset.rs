@@ -97,5 +97,5 @@ fn write_status(objects: &mut Objects, set: &Value, pods: &[Arc<Value>]) {
         insert_nonzero(&mut status, field, ready);
     }
     insert_nonzero(&mut status, "fullyLabeledReplicas", pods.len());
-    objects.update(&key(set), |set| set["status"] = status);
+    objects.set_status(&key(set), status);
 }

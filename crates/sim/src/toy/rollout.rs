@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::meta::{key, number, resolve, wanted};
 use crate::objects::Objects;
 
+const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
+const MOST: &str = "deployment.kubernetes.io/max-replicas";
+
 /// What a rollout may do at once.
 pub(super) struct Limits {
     pub(super) replicas: i64,
@@ -92,12 +95,17 @@ pub(super) fn roll(objects: &mut Objects, limits: &Limits, new: &Value, olds: &[
 pub(super) fn scale(objects: &mut Objects, limits: &Limits, set: &Value, replicas: i64) -> bool {
     let before = objects.version();
     let most = limits.replicas + if limits.recreate { 0 } else { limits.surge };
+    let annotations = &set["metadata"]["annotations"];
+    let marked = |name: &str, count: i64| annotations[name] == count.to_string();
+    if set["spec"]["replicas"] == replicas && marked(DESIRED, limits.replicas) && marked(MOST, most)
+    {
+        return false;
+    }
     objects.update(&key(set), |set| {
         set["spec"]["replicas"] = json!(replicas);
         let annotations = &mut set["metadata"]["annotations"];
-        annotations["deployment.kubernetes.io/desired-replicas"] =
-            json!(limits.replicas.to_string());
-        annotations["deployment.kubernetes.io/max-replicas"] = json!(most.to_string());
+        annotations[DESIRED] = json!(limits.replicas.to_string());
+        annotations[MOST] = json!(most.to_string());
     });
     objects.version() != before
 }

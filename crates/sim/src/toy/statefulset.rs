@@ -152,7 +152,7 @@ fn write_status(objects: &mut Objects, set: &Value, pods: &[Arc<Value>], revisio
         "currentReplicas",
         if whole { living.len() } else { old },
     );
-    objects.update(&key(set), |set| set["status"] = status);
+    objects.set_status(&key(set), status);
 }
 
 fn is_over(pod: &Value) -> bool {

@@ -1,0 +1,354 @@
+//! What is asked of every act in the instant in which it is applied.
+
+use std::time::Duration;
+
+use kubemend_engine::facts::template;
+use kubemend_operator::lease;
+use kubemend_sim::{Entry, Key, Objects, WriteEvent};
+use serde_json::Value;
+
+use crate::judge::{Act, Broken, FRESH, NOT_AFTER, State};
+use crate::manifests::{CLUSTER, NAMESPACE};
+use crate::truth::{self, items, text};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// An act, with the record that announced it.
+struct Case<'a> {
+    entry: &'a Entry,
+    event: &'a WriteEvent,
+    verb: &'static str,
+    /// The workload: kind and name.
+    target: (String, String),
+    record: std::sync::Arc<Value>,
+    undo: bool,
+}
+
+/// Judges a write to something else than records and statuses.
+pub(crate) fn judge(
+    state: &mut State,
+    entry: &Entry,
+    events: &[WriteEvent],
+    objects: &Objects,
+) -> Result<(), Broken> {
+    let Some((verb, event)) = effect(entry, events)? else {
+        return Ok(());
+    };
+    let case = announced(entry, (verb, event), objects)?;
+    leads(&case, objects)?;
+    once(state, &case)?;
+    selected(state, &case, objects)?;
+    not_stopped(state, &case)?;
+    sees(state, &case)?;
+    harmless(state, &case, objects)?;
+    within_budgets(state, &case)
+}
+
+/// What the write did, if it is an act and had an effect.
+fn effect<'a>(
+    entry: &Entry,
+    events: &'a [WriteEvent],
+) -> Result<Option<(&'static str, &'a WriteEvent)>, Broken> {
+    let Some(event) = events
+        .iter()
+        .find(|event| event.key.resource.plural == entry.resource)
+    else {
+        return Ok(None);
+    };
+    let changed = |pointer: &str| {
+        event
+            .previous
+            .as_ref()
+            .is_some_and(|old| old.pointer(pointer) != event.object.pointer(pointer))
+    };
+    let unexpected = || {
+        Err((
+            "S4 unannounced",
+            format!("a write that no act makes: {}", entry.body),
+        ))
+    };
+    match (entry.resource, entry.subresource.as_str()) {
+        ("pods", "eviction") => Ok(Some(("Evict", event))),
+        ("pods", "") if event.deleted || changed("/metadata/deletionTimestamp") => {
+            Ok(Some(("Delete", event)))
+        }
+        ("deployments" | "statefulsets", "scale") if changed("/spec/replicas") => {
+            Ok(Some(("Scale", event)))
+        }
+        ("deployments" | "statefulsets", "") if changed("/spec/replicas") => unexpected(),
+        ("deployments" | "statefulsets", "") if changed("/spec/template") => {
+            Ok(Some(("Rollback", event)))
+        }
+        // Marks of proof.
+        ("replicasets" | "controllerrevisions", "") if !changed("/spec") && !changed("/data") => {
+            Ok(None)
+        }
+        _ => unexpected(),
+    }
+}
+
+/// The open record whose newest attempt, or whose undo, names exactly this.
+fn announced<'a>(
+    entry: &'a Entry,
+    (verb, event): (&'static str, &'a WriteEvent),
+    objects: &Objects,
+) -> Result<Case<'a>, Broken> {
+    let before = event.previous.as_deref().unwrap_or(&event.object);
+    let uid = text(before, "/metadata/uid");
+    for record in objects.list("HealingEvent", &entry.namespace) {
+        let target = (
+            text(&record, "/spec/target/kind").to_owned(),
+            text(&record, "/spec/target/name").to_owned(),
+        );
+        let this_target = event.key.name == target.1 && event.key.resource.kind == target.0;
+        let newest = items(&record, "/status/attempts").next_back();
+        let named = newest
+            .filter(|one| one["outcome"].is_null())
+            .is_some_and(|attempt| {
+                items(attempt, "/requests").any(|one| {
+                    one["verb"] == verb
+                        && match verb {
+                            "Evict" | "Delete" => {
+                                one["name"] == event.key.name.as_str() && one["uid"] == uid
+                            }
+                            "Scale" => this_target && moves(one, before, &event.object, replicas),
+                            _ => this_target && moves(one, before, &event.object, hash),
+                        }
+                })
+            });
+        let undo = &record["status"]["undo"];
+        let back = |object: &Value, to: &str| object["spec"]["replicas"] == undo[to];
+        let undone = verb == "Scale"
+            && this_target
+            && undo["intentAt"].is_string()
+            && undo["doneAt"].is_null()
+            && back(before, "to")
+            && back(&event.object, "from");
+        if named || undone {
+            return Ok(Case {
+                entry,
+                event,
+                verb,
+                target,
+                undo: !named,
+                record,
+            });
+        }
+    }
+    Err((
+        "S4 unannounced",
+        format!("{verb} of {} has no recorded intent", event.key.name),
+    ))
+}
+
+fn moves(request: &Value, before: &Value, after: &Value, judged: fn(&Value) -> String) -> bool {
+    request["from"] == judged(before).as_str() && request["to"] == judged(after).as_str()
+}
+
+fn replicas(object: &Value) -> String {
+    object["spec"]["replicas"].to_string()
+}
+
+fn hash(object: &Value) -> String {
+    template::hash(&object["spec"]["template"])
+        .as_str()
+        .to_owned()
+}
+
+fn leads(case: &Case<'_>, objects: &Objects) -> Result<(), Broken> {
+    let lease = objects.get(&Key::new("Lease", lease::NAMESPACE, lease::NAME));
+    let holder = lease.map_or("", |lease| text(lease, "/spec/holderIdentity"));
+    if holder == &*case.entry.client {
+        Ok(())
+    } else {
+        Err((
+            "S8 leader",
+            format!(
+                "{} acts while {holder:?} holds the lease",
+                case.entry.client
+            ),
+        ))
+    }
+}
+
+/// One request of one attempt has one effect.
+fn once(state: &mut State, case: &Case<'_>) -> Result<(), Broken> {
+    let record = text(&case.record, "/metadata/name").to_owned();
+    let attempt = if case.undo {
+        usize::MAX
+    } else {
+        items(&case.record, "/status/attempts").count()
+    };
+    let object = format!("{} {}", case.verb, case.event.key.name);
+    let uid = case
+        .event
+        .previous
+        .as_ref()
+        .map_or("", |old| text(old, "/metadata/uid"));
+    let is_new = state
+        .effects
+        .insert((record.clone(), attempt, format!("{object} {uid}")));
+    if is_new {
+        Ok(())
+    } else {
+        Err((
+            "S5 once",
+            format!("attempt {attempt} of {record} acts twice: {object}"),
+        ))
+    }
+}
+
+/// The target is selected by a policy that enforces, and is no system workload.
+fn selected(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Broken> {
+    let (kind, name) = &case.target;
+    let namespace = &case.entry.namespace;
+    if matches!(namespace.as_str(), "kube-system" | "kubemend-system") {
+        return Err(("S9 system", format!("an act in {namespace}")));
+    }
+    if case.undo || truth::enforcing(objects, kind, namespace, name) {
+        return Ok(());
+    }
+    let key = (kind.clone(), namespace.clone(), name.clone());
+    let now = case.entry.at;
+    let lately = state
+        .unenforced
+        .get(&key)
+        .is_some_and(|since| now <= *since + state.grace(now));
+    if lately {
+        Ok(())
+    } else {
+        Err((
+            "S6 selection",
+            format!("no policy enforces over {kind} {namespace}/{name}"),
+        ))
+    }
+}
+
+fn not_stopped(state: &State, case: &Case<'_>) -> Result<(), Broken> {
+    let now = case.entry.at;
+    match state.stopped {
+        Some(since) if now > since + state.grace(now) => Err((
+            "S11 kill switch",
+            format!("an act {:?} after the stop", now.saturating_sub(since)),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn sees(state: &State, case: &Case<'_>) -> Result<(), Broken> {
+    let bound = FRESH + NOT_AFTER + state.lag + Duration::from_secs(2);
+    for (plural, since) in &state.frozen {
+        if case.entry.at > *since + bound {
+            return Err((
+                "S3 blind",
+                format!("an act although {plural} are frozen since {since:?}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The act takes nothing from anybody: no healthy pod, no budget bypassed, no field of another owner.
+fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Broken> {
+    let (now, namespace) = (case.entry.at, &case.entry.namespace);
+    let before = case.event.previous.as_deref().unwrap_or(&case.event.object);
+    if matches!(case.verb, "Evict" | "Delete") && !truth::has_failed(before) {
+        return Err((
+            "S1 evidence",
+            format!("pod {} never failed", case.event.key.name),
+        ));
+    }
+    let guarded = || {
+        let app = text(before, "/metadata/labels/app");
+        let budgets = objects.list("PodDisruptionBudget", namespace);
+        budgets
+            .iter()
+            .any(|one| text(one, "/spec/selector/matchLabels/app") == app)
+    };
+    if case.verb == "Delete" && guarded() {
+        return Err((
+            "S7 PDB",
+            format!("pod {} is deleted past its budget", case.event.key.name),
+        ));
+    }
+    let key = (namespace.clone(), case.target.1.clone());
+    let owned = state
+        .owned
+        .get(&key)
+        .is_some_and(|since| now > *since + state.grace(now));
+    if owned && matches!(case.verb, "Scale" | "Rollback") && owner_forbids(case, objects) {
+        return Err((
+            "7 owner",
+            format!("{} of a field that somebody else owns", case.verb),
+        ));
+    }
+    let lowers = case.verb == "Scale"
+        && case.event.object["spec"]["replicas"].as_i64() < before["spec"]["replicas"].as_i64();
+    if lowers && !case.undo {
+        return Err((
+            "7 lower",
+            format!("replicas of {} are lowered", case.target.1),
+        ));
+    }
+    Ok(())
+}
+
+/// An autoscaler owns replicas; a GitOps controller owns every field.
+fn owner_forbids(case: &Case<'_>, objects: &Objects) -> bool {
+    let (namespace, name) = (&case.entry.namespace, &case.target.1);
+    let scaled = objects
+        .get(&Key::new("HorizontalPodAutoscaler", namespace, name))
+        .is_some();
+    let tracked = !text(
+        &case.event.object,
+        "/metadata/annotations/argocd.argoproj.io~1tracking-id",
+    )
+    .is_empty();
+    tracked || scaled && case.verb == "Scale"
+}
+
+/// Acts in the last hour, in the cluster, the namespace and for the policy.
+fn within_budgets(state: &mut State, case: &Case<'_>) -> Result<(), Broken> {
+    let namespace = case.entry.namespace.clone();
+    let reference = text(&case.record, "/spec/policyRef");
+    let (kind, name) = reference.split_once('/').unwrap_or_default();
+    let home = if kind == "HealingPolicy" {
+        namespace.as_str()
+    } else {
+        ""
+    };
+    let policy = format!("{kind}/{home}/{name}");
+    state.acts.push(Act {
+        at: case.entry.at,
+        namespace: namespace.clone(),
+        policy: policy.clone(),
+        undo: case.undo,
+    });
+    let recent = |counts: &dyn Fn(&Act) -> bool| {
+        let young = |act: &&Act| !act.undo && act.at + HOUR > case.entry.at;
+        state
+            .acts
+            .iter()
+            .filter(young)
+            .filter(|act| counts(act))
+            .count() as u64
+    };
+    let allowed = state.allowed.get(&policy).copied().unwrap_or(0);
+    for (scope, used, most) in [
+        ("the cluster".to_owned(), recent(&|_| true), CLUSTER.1),
+        (
+            format!("namespace {namespace}"),
+            recent(&|act| act.namespace == namespace),
+            NAMESPACE.1,
+        ),
+        (policy.clone(), recent(&|act| act.policy == policy), allowed),
+    ] {
+        if used > most {
+            return Err((
+                "S2 budget",
+                format!("{used} acts in an hour of {scope}, which has {most}"),
+            ));
+        }
+    }
+    Ok(())
+}
