@@ -33,8 +33,9 @@ image: ## Write target/image/kubemend.tar, the container image, without a daemon
 
 test: check unit cluster ## Every test
 
-bench: ## Speed and memory against a baseline, as ratios
-	$(CARGO) bench -p kubemend-engine
+bench: ## Speed, memory, latency and API cost against baselines, as ratios (BENCH="--only memory --quick")
+	$(CARGO) bench -p kubemend-engine && $(CARGO) build --release -p kubemend-operator
+	@$(CARGO) run --release -p kubemend-bench -- $(BENCH)
 
 crds: ## Write crds/ from the types
 	UPDATE=1 $(CARGO) test --quiet -p kubemend-api --test crds
