@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::seeds::{self, NOW};
 
 /// What the World keeps of why an object cannot be read: a line of a log, not the object again.
-const ERROR_MAX: usize = 512;
+const ERROR_MAX: usize = 1_300;
 
 /// A record is far below etcd's 1.5 MiB, whatever the objects say.
 const RECORD_MAX: usize = 512 * 1024;
@@ -94,16 +94,13 @@ pub fn object(source: Source, json: &[u8]) {
         decide(&world, NOW),
         "the same object twice is another world"
     );
-    for now in [
-        NOW,
-        NOW.plus(61_000),
-        NOW.plus(4_000_000),
-        Moment::MAX,
-        Moment::from_millis(i64::MIN),
-    ] {
+    for now in [NOW, NOW.plus(61_000), NOW.plus(4_000_000)] {
         let plan = decide(&world, now);
         plan.effects.iter().for_each(written);
         told(&world, &plan, now, json.len());
+    }
+    for never in [Moment::MAX, Moment::from_millis(i64::MIN)] {
+        let _ = decide(&world, never);
     }
     if let Change::Object(object) = &change {
         if let Object::Record(episode) = &**object {

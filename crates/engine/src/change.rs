@@ -132,7 +132,7 @@ pub fn read(source: Source, json: &[u8]) -> Result<Change, serde_json::Error> {
                 name: Name::new(&meta.namespace, &meta.name),
                 uid: meta.uid.as_str().into(),
                 owner: crate::facts::pod::owner(&meta),
-                error,
+                error: brief(&error),
             }))
         }
     }
@@ -153,6 +153,24 @@ pub fn read_gone(source: Source, json: &[u8]) -> Result<Change, serde_json::Erro
 pub fn version_of(json: &[u8]) -> Option<u64> {
     let meta = serde_json::from_slice::<SlimObject>(json).ok()?.metadata;
     Some(version_number(&meta.resource_version)).filter(|version| *version > 0)
+}
+
+/// An error without the object in it: the parser quotes what it found, and that may be megabytes
+/// or move a terminal's cursor. What is expected stands at the end.
+fn brief(error: &str) -> String {
+    const HEAD: usize = 120;
+    const TAIL: usize = 180;
+    let shown: Vec<char> = error
+        .chars()
+        .map(|one| if one.is_control() { ' ' } else { one })
+        .collect();
+    match shown.len().checked_sub(TAIL) {
+        Some(tail) if tail > HEAD => {
+            let ends = [&shown[..HEAD], &[' ', '…', ' '], &shown[tail..]];
+            ends.concat().into_iter().collect()
+        }
+        _ => shown.into_iter().collect(),
+    }
 }
 
 fn object(source: Source, json: &[u8]) -> Result<Object, String> {
@@ -187,4 +205,26 @@ fn workload(kind: WorkloadKind, json: &[u8]) -> Result<Object, String> {
 
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     serde_json::from_slice(json).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_is_wrong_without_repeating_the_object() {
+        let long = "\u{1b}[2J".repeat(100_000);
+        let json = serde_json::json!({"metadata": {"name": "p"}, "status": {"phase": [long.clone()],
+            "containerStatuses": [{"restartCount": long}]}});
+        let change = read(Source::Pods, json.to_string().as_bytes()).expect("a name");
+        let Change::Unreadable(one) = change else {
+            panic!("{change:?}")
+        };
+        assert!(one.error.chars().count() <= 303, "{}", one.error);
+        assert!(
+            !one.error.contains('\u{1b}') && one.error.contains("expected"),
+            "{}",
+            one.error
+        );
+    }
 }

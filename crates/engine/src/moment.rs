@@ -42,9 +42,7 @@ impl Moment {
 
     /// RFC 3339 text, read leniently: `None` for what no clock shows, such as year 9999.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>()
-            .ok()
-            .map(|at| Self(at.as_millisecond()))
+        kubemend_api::event::Timestamp::parse_millis(text).map(Self)
     }
 }
 

@@ -175,8 +175,10 @@ impl crate::world::World {
             | Source::Config
             | Source::Records => false,
         };
+        // An owner counts only in its own namespace.
         self.unreadable
             .iter()
+            .filter(|((_, name), _)| name.namespace == workload.key.namespace)
             .filter(|(key, one)| concerns(key, one.owner.as_ref()))
             .map(|((source, name), _)| format!("{}/{}", source.kind(), name.name))
             .collect()

@@ -53,8 +53,9 @@ pub struct World {
     words: Words,
     /// Boxed, because the nodes of a map that grows in order stay half empty.
     pub(crate) pods: BTreeMap<Name, Box<Pod>>,
-    /// Names of pods by the UID of their owner, which is in the same namespace.
-    pods_by_owner: BTreeMap<Text, BTreeSet<Text>>,
+    /// Names of pods by their namespace and the UID of their owner: an owner counts only in its own
+    /// namespace, since anybody may write any UID into a pod of theirs.
+    pods_by_owner: BTreeMap<(Text, Text), BTreeSet<Text>>,
     /// Pods with an abnormal end or in phase Failed or Unknown: where trouble can be.
     ill: BTreeSet<Name>,
     pub(crate) workloads: BTreeMap<TargetKey, Workload>,

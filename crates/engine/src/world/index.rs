@@ -90,7 +90,7 @@ impl World {
         self.remove_pod_indexes(&name);
         if let Some(owner) = &pod.owner {
             self.pods_by_owner
-                .entry(owner.uid.clone())
+                .entry((name.namespace.clone(), owner.uid.clone()))
                 .or_default()
                 .insert(name.name.clone());
         }
@@ -131,7 +131,8 @@ impl World {
         let Some(uid) = owner.map(|owner| owner.uid.clone()) else {
             return;
         };
-        remove(&mut self.pods_by_owner, &uid, &name.name);
+        let owner = (name.namespace.clone(), uid);
+        remove(&mut self.pods_by_owner, &owner, &name.name);
     }
 
     fn put_workload(&mut self, facts: WorkloadFacts, now: Moment) -> (Source, Name) {

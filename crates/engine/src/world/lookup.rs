@@ -47,7 +47,8 @@ impl World {
         let uid = &workload.facts.uid;
         let mut pods = Vec::new();
         let mut owned_by = |owner: &Text, hash| {
-            let names = self.pods_by_owner.get(owner).into_iter().flatten();
+            let owner = (key.namespace.clone(), owner.clone());
+            let names = self.pods_by_owner.get(&owner).into_iter().flatten();
             let named = names.map(|name| Name {
                 namespace: key.namespace.clone(),
                 name: name.clone(),
@@ -81,7 +82,9 @@ impl World {
             .and_then(|uid| self.revisions_by_owner.get(uid))
             .into_iter()
             .flatten();
-        names.filter_map(|name| self.revisions.get(name))
+        // An owner counts only in its own namespace.
+        let own = names.filter(|name| name.namespace == key.namespace);
+        own.filter_map(|name| self.revisions.get(name))
     }
 
     /// What a revision has proven: its own mark, or the memory of a DryRun, whichever is longer.

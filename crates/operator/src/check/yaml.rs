@@ -7,6 +7,8 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 /// Aliases are copied; more values than this is an attack or no manifest.
 const MAX_NODES: usize = 200_000;
+/// A copied text weighs one value more for so many of its bytes: copies take 13 MB at most.
+const TEXT_PER_NODE: usize = 64;
 /// Our deepest field lies 14 levels deep.
 const MAX_DEPTH: usize = 100;
 
@@ -280,7 +282,7 @@ impl Node {
                 .iter()
                 .map(|member| member.node.size())
                 .sum::<usize>();
-        1 + below
+        1 + below + self.text().map_or(0, str::len) / TEXT_PER_NODE
     }
 }
 

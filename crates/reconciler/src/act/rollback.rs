@@ -80,7 +80,9 @@ async fn revision(
         answer => answer?,
     };
     let mut seen = parse(&json)?;
-    let template = seen["spec"]["template"].take();
+    // Never by index: that panics where an answer holds a list instead of a map.
+    let template = seen.pointer_mut("/spec/template").map(Value::take);
+    let template = template.unwrap_or_default();
     let same = seen["metadata"]["uid"] == *wanted.uid
         && Some(template::hash(&template).as_str()) == wanted.to.as_deref();
     Ok(same.then(|| as_released(template)))
@@ -88,7 +90,7 @@ async fn revision(
 
 /// The template as it was released: what the ReplicaSet controller and restarts added is left out.
 fn as_released(mut template: Value) -> Value {
-    if let Some(metadata) = template["metadata"].as_object_mut() {
+    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("creationTimestamp");
         if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
             labels.remove("pod-template-hash");
