@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 PROFILE ?= dist
+SEEDS ?= 2000
+FROM ?= 1
 IMAGE ?= kubemend.io/kubemend:0.1.0 # as in manifests/deployment.yaml
 
 help: ## What there is
@@ -22,6 +24,12 @@ check: ## Format, lints, docs
 unit: ## Unit, property, scenario and simulation tests
 	$(CARGO) test --workspace --exclude kubemend-tests --quiet
 
+sim: ## Seeded histories of a failing cluster under the production code (SEEDS=n FROM=seed)
+	@$(CARGO) run --quiet -p kubemend-campaign -- seeds --seeds $(SEEDS) --from $(FROM)
+
+crashes: ## Six stories with a crash before and after every write, and with every reply lost
+	@$(CARGO) run --quiet -p kubemend-campaign -- stories
+
 cluster: ## The proofs on a real cluster
 	@$(CARGO) run --quiet -p kubemend-lab -- build
 	@$(MAKE) --silent image PROFILE=dev
@@ -31,7 +39,7 @@ image: ## Write target/image/kubemend.tar, the container image, without a daemon
 	$(CARGO) build --quiet -p kubemend-operator --profile $(PROFILE) && mkdir -p target/image
 	@$(CARGO) run --quiet -p kubemend-lab -- pack target/$(PROFILE:dev=debug)/kubemend --tag $(IMAGE) --output target/image/kubemend.tar
 
-test: check unit cluster ## Every test
+test: check unit sim crashes cluster ## Every test
 
 bench: ## Speed, memory, latency and API cost against baselines, as ratios (BENCH="--only memory --quick")
 	$(CARGO) bench -p kubemend-engine && $(CARGO) build --release -p kubemend-operator
@@ -40,4 +48,4 @@ bench: ## Speed, memory, latency and API cost against baselines, as ratios (BENC
 crds: ## Write crds/ from the types
 	UPDATE=1 $(CARGO) test --quiet -p kubemend-api --test crds
 
-.PHONY: help demo demo-down check unit cluster test bench crds image
+.PHONY: help demo demo-down check unit sim crashes cluster test bench crds image

@@ -320,6 +320,11 @@ fn within_budgets(state: &mut State, case: &Case<'_>) -> Result<(), Broken> {
     let policy = format!("{kind}/{home}/{name}");
     state.acts.push(Act {
         at: case.entry.at,
+        what: format!(
+            "{} {}",
+            if case.undo { "Undo" } else { case.verb },
+            case.target.1
+        ),
         namespace: namespace.clone(),
         policy: policy.clone(),
         undo: case.undo,

@@ -21,6 +21,12 @@ pub(crate) fn is_true(objects: &Objects, record: &Value) -> bool {
     };
     match text(record, "/status/reason") {
         "BudgetExhausted" => is_exhausted(objects, (kind, namespace, name)),
+        // It is not well either, or the episode would end.
+        "NothingFailing" => {
+            let pods = truth::pods(objects, namespace, name);
+            !pods.iter().any(|pod| truth::is_down(pod))
+                && !pods.iter().all(|pod| truth::is_ready(pod))
+        }
         "RolloutInProgress" => is_rolling_out(objects, namespace, workload),
         "PDBBlocked" => {
             let budget = objects.get(&Key::new("PodDisruptionBudget", namespace, name));

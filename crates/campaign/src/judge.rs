@@ -48,6 +48,8 @@ pub(crate) type Broken = (&'static str, String);
 #[derive(Clone, Debug)]
 pub(crate) struct Act {
     pub(crate) at: Duration,
+    /// What was done to which workload, as in `Evict app0`.
+    pub(crate) what: String,
     pub(crate) namespace: String,
     pub(crate) policy: String,
     /// It takes back a scale, which no budget counts.
@@ -163,6 +165,15 @@ impl Judge {
         lock(&self.state)
             .violation
             .get_or_insert(Violation { rule, at, what });
+    }
+
+    /// What was done, and how often.
+    pub(crate) fn acts(&self) -> BTreeMap<String, usize> {
+        let mut acts = BTreeMap::new();
+        for act in &lock(&self.state).acts {
+            *acts.entry(act.what.clone()).or_default() += 1;
+        }
+        acts
     }
 
     /// Writes of the operator so far, acts among them, and episodes.

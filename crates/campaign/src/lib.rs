@@ -20,3 +20,4 @@ mod holds;
 mod ending;
 pub mod play;
 pub mod shrink;
+pub mod story;

@@ -9,12 +9,17 @@ use crate::history::{Policy, Workload};
 type Chain = fn() -> Value;
 
 /// The chains that policies choose from; short waits, so that a run ends soon.
-pub(crate) const CHAINS: [Chain; 5] = [
+pub(crate) const CHAINS: [Chain; 6] = [
     || json!([restart(2)]),
     || json!([restart(2), scale(), rollback()]),
     || json!([rollback(), restart(1)]),
     || json!([scale(), restart(3)]),
     || json!([restart(1), rollback()]),
+    || {
+        let mut patient = restart(2);
+        patient["verify"]["relapseWindow"] = json!("5m");
+        json!([patient])
+    },
 ];
 
 fn verify() -> Value {

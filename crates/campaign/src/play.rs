@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubemend_sim::{Matcher, Settings, hash};
+use kubemend_sim::{Matcher, Server, Settings, hash};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -42,18 +42,28 @@ pub fn history(seed: u64) -> History {
     draw(seed)
 }
 
-/// Plays a history on a runtime of its own, in virtual time.
+/// Plays a history.
 pub fn play(history: &History) -> Outcome {
+    alone(async {
+        let stage = set(history);
+        run(&stage, history).await;
+        outcome(&stage)
+    })
+}
+
+/// A runtime of its own, in virtual time.
+pub(crate) fn alone<T>(run: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build();
     let runtime = runtime.expect("a runtime needs no more than a clock");
-    runtime.block_on(run(Arc::new(history.clone())))
+    runtime.block_on(run)
 }
 
-async fn run(history: Arc<History>) -> Outcome {
-    let stage = Arc::new(set(&history));
+/// Plays a history on its stage, to the rest after its end.
+pub(crate) async fn run(stage: &Arc<Stage>, history: &History) {
+    let history = Arc::new(history.clone());
     let began = Instant::now();
     for at in 0..history.processes {
         stage.start(at);
@@ -73,15 +83,14 @@ async fn run(history: Arc<History>) -> Outcome {
     stage.server.mend_watches(&Matcher::any());
     if stage.judge.violation().is_none() {
         while events.join_next().await.is_some() {}
-        if let Err(broken) = ending::at_rest(&stage).await {
+        if let Err(broken) = ending::at_rest(stage).await {
             stage.judge.accuse(broken);
         }
     }
-    outcome(&stage)
 }
 
 /// The cluster before its first minute.
-fn set(history: &History) -> Stage {
+pub(crate) fn set(history: &History) -> Arc<Stage> {
     let stage = Stage::new(Settings {
         seed: history.seed,
         request_lag: history.request_lag,
@@ -100,17 +109,22 @@ fn set(history: &History) -> Stage {
     for object in manifests::bystanders() {
         stage.server.put(object);
     }
-    stage
+    Arc::new(stage)
 }
 
-fn outcome(stage: &Stage) -> Outcome {
-    let violation = stage.judge.violation();
-    let trace = stage.server.trace();
+/// The operator's writes, one line each; leases are left out.
+pub(crate) fn writes(server: &Server) -> Vec<String> {
+    let trace = server.trace();
     let writes = trace
         .iter()
         .filter(|one| one.verb.writes() && one.resource != "leases");
     let ours = writes.filter(|one| one.client.starts_with(PREFIX));
-    let lines: Vec<String> = ours.map(ToString::to_string).collect();
+    ours.map(ToString::to_string).collect()
+}
+
+fn outcome(stage: &Stage) -> Outcome {
+    let violation = stage.judge.violation();
+    let lines = writes(&stage.server);
     Outcome {
         counts: stage.judge.counts(),
         lasted: stage.server.elapsed(),

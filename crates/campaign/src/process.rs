@@ -27,7 +27,10 @@ impl Process {
     /// The `life`-th process in a place.
     pub(crate) fn start(server: &Server, place: usize, life: u32) -> Self {
         let identity = format!("{PREFIX}{place}-{life}");
-        let clock = Clock::starting_at(Moment::from_millis(server.now().as_millisecond()));
+        // This node's clock is right, whatever the API server's does.
+        let elapsed = i64::try_from(server.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let began = Moment::from_millis(server.settings().wall.as_millisecond());
+        let clock = Clock::starting_at(began.plus(elapsed));
         let (term, fence) = Fence::new();
         let health = Health::default();
         let parts = Parts {

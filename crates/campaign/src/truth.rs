@@ -58,6 +58,11 @@ pub(crate) fn is_down(pod: &Value) -> bool {
     })
 }
 
+/// Is the pod ready?
+pub(crate) fn is_ready(pod: &Value) -> bool {
+    items(pod, "/status/conditions").any(|one| one["type"] == "Ready" && one["status"] == "True")
+}
+
 /// When the pod's containers ended last.
 pub(crate) fn last_end(pod: &Value) -> Option<Timestamp> {
     let ends = items(pod, "/status/containerStatuses").flat_map(|one| {

@@ -14,6 +14,8 @@ pub(super) const ORDINAL: &str = "toy/ordinal";
 /// - `healthy` runs for ever; it is the default
 /// - `exit-after:5s` exits 5 s after each start; with `code:3` other than 1, and as `oom` with 137
 /// - `…-until-replaced` (or the word `until-replaced`): only the first pod of a `ReplicaSet` does
+/// - `spares-first`: only the first pod of a `ReplicaSet` does not
+/// - `second-after:40s`: the second pod of a `ReplicaSet` exits after 40 s, whoever is spared else
 /// - `…-times:3` (or the word `times:3`): only the first three runs of a container do
 /// - `ready-after:10s` is ready 10 s after its start instead of at once; `never-ready` never is
 /// - `image-missing` never starts; `unschedulable` never gets a node
@@ -33,6 +35,10 @@ pub struct Program {
     pub oom: bool,
     /// Only a `ReplicaSet`'s first pod exits.
     pub until_replaced: bool,
+    /// A `ReplicaSet`'s first pod does not exit.
+    pub spares_first: bool,
+    /// When a run of a `ReplicaSet`'s second pod ends by itself.
+    pub second_after: Option<Duration>,
     /// Only this many runs exit.
     pub times: Option<u64>,
     /// When a run is ready, counted from its start; `None`: never.
@@ -54,6 +60,8 @@ impl Program {
             code: 1,
             oom: false,
             until_replaced: false,
+            spares_first: false,
+            second_after: None,
             times: None,
             ready_after: Some(Duration::ZERO),
             has_image: true,
@@ -85,6 +93,11 @@ impl Program {
                 self.until_replaced = true;
                 Some(())
             }
+            "spares-first" => {
+                self.spares_first = true;
+                Some(())
+            }
+            "second-after" => span(value).map(|time| self.second_after = Some(time)),
             "times" => value.parse().ok().map(|times| self.times = Some(times)),
             "ready-after" => span(value).map(|time| self.ready_after = Some(time)),
             "never-ready" => {
@@ -118,7 +131,11 @@ impl Program {
         let ordinal = pod["metadata"]["annotations"][ORDINAL]
             .as_str()
             .unwrap_or("0");
+        if ordinal == "1" && self.second_after.is_some() {
+            return self.second_after;
+        }
         let spared = self.until_replaced && ordinal != "0"
+            || self.spares_first && ordinal == "0"
             || self.times.is_some_and(|times| restarts >= times);
         self.exit_after.filter(|_| !spared)
     }
