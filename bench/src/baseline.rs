@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use anyhow::Result;
-use futures::StreamExt as _;
+use futures::{AsyncBufReadExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use kube::{Api, Client, ResourceExt as _};
@@ -28,6 +28,19 @@ pub(crate) async fn reflect(trimmed: bool) -> Result<()> {
     }
     drop(store);
     Ok(())
+}
+
+/// Reads the frames of a watch of all pods and keeps nothing, until it is ended.
+pub(crate) async fn watch() -> Result<()> {
+    let client = Client::try_default().await?;
+    loop {
+        let request = http::Request::get("/api/v1/pods?watch=true").body(Vec::new())?;
+        let mut frames = pin!(client.request_stream(request).await?);
+        let mut line = Vec::new();
+        while frames.read_until(b'\n', &mut line).await? > 0 {
+            line.clear();
+        }
+    }
 }
 
 /// As kube's own advice on memory has it: without managed fields, annotations and spec.

@@ -6,6 +6,12 @@ mod pods;
 mod server;
 mod baseline;
 mod memory;
+mod stand;
+mod fleet;
+mod sight;
+mod latency;
+mod cost;
+mod scale;
 
 use std::process::ExitCode;
 
@@ -13,6 +19,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::report::Report;
+use crate::stand::Stand;
 
 /// The operator's own: it gives memory back after a relist; glibc's allocator never does.
 #[global_allocator]
@@ -34,6 +41,9 @@ struct Cli {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Section {
     Memory,
+    Latency,
+    Cost,
+    Scale,
 }
 
 /// What runs as a process of its own beside the operator.
@@ -46,10 +56,15 @@ enum Baseline {
         #[arg(long)]
         trimmed: bool,
     },
+    /// A watch of pods that keeps nothing
+    #[command(hide = true)]
+    Watcher,
 }
 
 fn main() -> ExitCode {
-    match act(Cli::parse()) {
+    let cli = Cli::parse();
+    let done = stand::beside_others().and_then(|()| act(cli));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -60,13 +75,28 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn act(cli: Cli) -> Result<()> {
-    if let Some(Baseline::Reflector { trimmed }) = cli.baseline {
-        return baseline::reflect(trimmed).await;
+    match cli.baseline {
+        Some(Baseline::Reflector { trimmed }) => return baseline::reflect(trimmed).await,
+        Some(Baseline::Watcher) => return baseline::watch().await,
+        None => {}
     }
     let wanted = |section| cli.only.is_empty() || cli.only.contains(&section);
     let mut report = Report::default();
     if wanted(Section::Memory) {
         memory::measure(cli.quick, &mut report).await?;
+    }
+    let on_cluster = [Section::Latency, Section::Cost, Section::Scale];
+    if on_cluster.into_iter().any(wanted) {
+        let stand = Stand::up().await?;
+        if wanted(Section::Latency) {
+            latency::measure(&stand, cli.quick, &mut report).await?;
+        }
+        if wanted(Section::Cost) {
+            cost::measure(&stand, cli.quick, &mut report).await?;
+        }
+        if wanted(Section::Scale) {
+            scale::measure(&stand, cli.quick, &mut report).await?;
+        }
     }
     report.summary();
     Ok(())

@@ -1,5 +1,6 @@
 //! A process beside this one: what it holds and what it burns, as the kernel says.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,11 @@ impl Process {
             .spawn()
             .with_context(|| format!("cannot run {command:?}"))?;
         Ok(Self { child })
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Resident kilobytes now.
@@ -122,6 +128,32 @@ impl Operator {
         })
     }
 
+    /// How often it asked the API server so far, by `verb resource`.
+    pub(crate) async fn requests(&self) -> Result<Requests> {
+        let (_, page) = get(self.admin, "/metrics").await?;
+        Ok(samples(&page, "kubemend_api_requests_total")
+            .into_iter()
+            .fold(Requests::new(), |mut sum, (labels, count)| {
+                let label = |name: &str| {
+                    let start = format!("{name}=\"");
+                    let found = labels.split(',').find_map(|one| one.strip_prefix(&start));
+                    found.unwrap_or_default().trim_end_matches('"').to_owned()
+                };
+                *sum.entry(format!("{} {}", label("verb"), label("resource")))
+                    .or_default() += count;
+                sum
+            }))
+    }
+
+    /// How many targets it holds now for a reason that has a type; those whose effect is under way
+    /// wait for nothing.
+    pub(crate) async fn held(&self) -> Result<f64> {
+        let (_, page) = get(self.admin, "/metrics").await?;
+        let holds = samples(&page, "kubemend_holds");
+        let typed = holds.iter().filter(|(labels, _)| !labels.contains("InFlight"));
+        Ok(typed.map(|(_, count)| count).sum())
+    }
+
     /// Waits until it has listed and watches everything.
     pub(crate) async fn ready(&self) -> Result<()> {
         for _ in 0..600 {
@@ -132,6 +164,27 @@ impl Operator {
         }
         bail!("the operator is not ready; see {}", self.log.display());
     }
+}
+
+/// Requests by `verb resource`.
+pub(crate) type Requests = BTreeMap<String, f64>;
+
+/// What was asked between two looks.
+pub(crate) fn between(before: &Requests, after: &Requests) -> Requests {
+    let known = |what: &String| before.get(what).copied().unwrap_or_default();
+    let news = after
+        .iter()
+        .map(|(what, count)| (what.clone(), count - known(what)));
+    news.filter(|(_, count)| *count > 0.0).collect()
+}
+
+/// The samples of that family: labels and value.
+fn samples(page: &str, family: &str) -> Vec<(String, f64)> {
+    let lines = page.lines().filter_map(|line| line.strip_prefix(family));
+    let lines = lines.filter_map(|line| line.strip_prefix('{')?.split_once("} "));
+    lines
+        .filter_map(|(labels, value)| Some((labels.to_owned(), value.trim().parse().ok()?)))
+        .collect()
 }
 
 /// This very program again, as a baseline.
@@ -171,4 +224,16 @@ async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
     let code = head.split_whitespace().nth(1).context("no HTTP status")?;
     Ok((code.parse()?, body.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_read() {
+        let page = "# TYPE a counter\na_total{verb=\"get\",resource=\"pods\"} 3\na_totals{x=\"y\"} 4\n";
+        let read = samples(page, "a_total");
+        assert_eq!(read, [("verb=\"get\",resource=\"pods\"".to_owned(), 3.0)]);
+    }
 }

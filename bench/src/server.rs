@@ -86,7 +86,7 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let within = Duration::from_mins(3);
+        let within = Duration::from_mins(10);
         timeout(within, watched)
             .await
             .context("nobody has listed the pods")

@@ -16,9 +16,15 @@ use crate::process::Daemon;
 
 const API_SERVER: &str = "kube-apiserver";
 
-/// A lab of fake nodes has a port of its own, because it may stand beside one of real nodes.
+/// A lab of fake nodes has a port of its own, because it may stand beside one of real nodes; with `KUBEMEND_LAB_PORT` and
+/// a state folder of its own it may stand beside other fake ones too.
 pub(crate) fn port(fake: bool) -> u16 {
-    if fake { API_PORT + 1 } else { API_PORT }
+    let named = std::env::var("KUBEMEND_LAB_PORT").ok();
+    match named.and_then(|port| port.parse().ok()) {
+        Some(port) if fake => port,
+        _ if fake => API_PORT + 1,
+        _ => API_PORT,
+    }
 }
 
 /// Starts the control plane and returns when it is ready.

@@ -117,7 +117,7 @@ fn baseline(view: &View<'_>) -> Vec<Baseline> {
             .iter()
             .filter(|one| one.restarts > 0)
             .map(|one| Baseline {
-                pod: pod.uid.clone(),
+                pod: pod.uid.text(),
                 container: one.name.clone(),
                 restarts: one.restarts,
             })

@@ -1,6 +1,7 @@
 //! What the objects say, reduced to what decisions need. Reading a fact off an object is pure and
 //! lives here, with the pitfalls of each field.
 
+pub mod uid;
 pub mod slim;
 pub mod template;
 pub mod pod;
@@ -14,20 +15,21 @@ use kubemend_api::targets::WorkloadKind;
 
 pub use guardrails::{AutoscalerFacts, DisruptionBudgetFacts, NamespaceFacts};
 pub use pod::{Container, Phase, PodFacts, Role, Termination};
+pub use uid::Uid;
 pub use workload::{GitOps, Proof, RevisionFacts, WorkloadFacts};
 
 /// A word that many objects share; the World keeps one copy of each.
 pub type Text = Arc<str>;
 
 /// Labels, sorted by key; pods of one revision mostly share one copy, and a single pod's own cost
-/// no more than their words: a map would take room for eleven.
+/// no more than their words: a map would take room for eleven. The inner box keeps a holder at one word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Labels(Arc<[(Text, Text)]>);
+pub struct Labels(Arc<Box<[(Text, Text)]>>);
 
 impl Labels {
     /// These labels.
     pub fn new(labels: BTreeMap<Text, Text>) -> Self {
-        Self(labels.into_iter().collect())
+        Self(Arc::new(labels.into_iter().collect()))
     }
 
     /// The value of a label.
@@ -48,7 +50,7 @@ impl Labels {
             word(key);
             word(value);
         }
-        Self(labels.into())
+        Self(Arc::new(labels.into()))
     }
 }
 

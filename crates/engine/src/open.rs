@@ -89,7 +89,7 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
         .pods
         .iter()
         .filter(|one| detector.shows(one, now))
-        .map(|one| (one.facts().name.name.clone(), one.facts().uid.clone()));
+        .map(|one| (one.facts().name.name.clone(), one.facts().uid.text()));
     let failing = failing.collect();
     round.effect(Effect::Open(Box::new(episode), failing))
 }

@@ -96,7 +96,7 @@ fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
                 && !attempt
                     .requests
                     .iter()
-                    .any(|request| request.uid == one.facts().uid)
+                    .any(|request| one.facts().uid == request.uid)
         }
         ActionName::Scale => one.hash.is_none_or(|hash| *hash == view.workload.hash),
         ActionName::Rollback => {

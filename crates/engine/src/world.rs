@@ -2,6 +2,7 @@
 
 mod index;
 mod lookup;
+mod pods;
 mod sweep;
 mod words;
 
@@ -21,6 +22,7 @@ use crate::moment::{Millis, Moment};
 use crate::plan::{Effect, Plan};
 use crate::policy::{Policy, PolicyId, Strategy};
 use crate::source::Source;
+use pods::Pods;
 use words::Words;
 
 pub(crate) use sweep::policy_id;
@@ -51,8 +53,7 @@ impl Default for Settings {
 pub struct World {
     pub(crate) settings: Settings,
     words: Words,
-    /// Boxed, because the nodes of a map that grows in order stay half empty.
-    pub(crate) pods: BTreeMap<Name, Box<Pod>>,
+    pub(crate) pods: Pods,
     /// Names of pods by their namespace and the UID of their owner: an owner counts only in its own
     /// namespace, since anybody may write any UID into a pod of theirs.
     pods_by_owner: BTreeMap<(Text, Text), BTreeSet<Text>>,
@@ -169,7 +170,7 @@ impl World {
         Self {
             settings,
             words: Words::default(),
-            pods: BTreeMap::new(),
+            pods: Pods::default(),
             pods_by_owner: BTreeMap::new(),
             ill: BTreeSet::new(),
             workloads: BTreeMap::new(),

@@ -58,7 +58,7 @@ fn request(case: &Case<'_>, pod: &PodFacts) -> Request {
     Request {
         verb: if covered { Verb::Evict } else { Verb::Delete },
         name: pod.name.name.clone(),
-        uid: pod.uid.clone(),
+        uid: pod.uid.text(),
         from: None,
         to: None,
         result: None,

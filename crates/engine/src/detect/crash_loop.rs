@@ -39,7 +39,7 @@ fn counted(pod: &PodFacts, one: &Container, relapse_of: Option<&Episode>) -> u32
     let baseline = relapse_of
         .into_iter()
         .flat_map(|episode| &episode.state.baseline)
-        .find(|base| base.pod == pod.uid && base.container == one.name);
+        .find(|base| pod.uid == base.pod && base.container == one.name);
     one.restarts
         .saturating_sub(baseline.map_or(0, |base| base.restarts))
 }

@@ -15,7 +15,7 @@ use crate::view::{PodView, View};
 use crate::world::Settings;
 
 fn failed(pod: &PodFacts) -> bool {
-    matches!(pod.phase, Phase::Failed | Phase::Unknown) && &*pod.reason != "Evicted"
+    matches!(pod.phase, Phase::Failed | Phase::Unknown) && !pod.evicted
 }
 
 /// When it failed: its last container's end, else when it stopped being ready.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::slim::{SlimContainerStatus, SlimMeta, SlimPod, SlimTerminated};
-use super::{Labels, Name, Owner, Text};
+use super::{Labels, Name, Owner, Text, Uid};
 use crate::moment::{Millis, Moment};
 
 /// A pod's digest: half a kilobyte with all indexes, instead of six to nine of JSON.
@@ -13,7 +13,7 @@ use crate::moment::{Millis, Moment};
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own, in any combination
 pub struct PodFacts {
     pub name: Name,
-    pub uid: Text,
+    pub uid: Uid,
     /// Its controller; the World keeps one copy for all pods of one controller.
     pub owner: Option<Arc<Owner>>,
     pub labels: Labels,
@@ -25,8 +25,8 @@ pub struct PodFacts {
     /// A static pod's mirror: deleting it restarts nothing.
     pub mirror: bool,
     pub phase: Phase,
-    /// `status.reason`, for example `Evicted`.
-    pub reason: Text,
+    /// The kubelet evicted it to save its node (`status.reason`).
+    pub evicted: bool,
     /// The Ready condition, with the moment it last changed.
     pub ready: bool,
     pub ready_changed: Option<Moment>,
@@ -134,7 +134,7 @@ impl PodFacts {
                 "Unknown" => Phase::Unknown,
                 _ => Phase::Pending,
             },
-            reason: status.reason.as_str().into(),
+            evicted: status.reason == "Evicted",
             ready: ready.is_some_and(|one| one.status == "True"),
             ready_changed: ready.and_then(|one| moment(one.last_transition_time.as_deref())),
             containers: init.chain(app).collect(),

@@ -75,15 +75,10 @@ impl World {
 
     fn put_pod(&mut self, mut pod: PodFacts, now: Moment) -> (Source, Name) {
         self.share_pod(&mut pod);
-        if let Some((known, _)) = self.pods.get_key_value(&pod.name) {
-            // The map keeps the copy that it has; a second one would live as long.
-            pod.name = known.clone();
-        }
         let name = pod.name.clone();
         let known = self
             .pods
             .get(&name)
-            .map(|known| &**known)
             .filter(|known| known.facts.uid == pod.uid);
         let failing_since = failing_since(known, &pod);
         let ready_since = ready_since(known, &pod, now);
@@ -97,19 +92,17 @@ impl World {
         if is_ill(&pod) {
             self.ill.insert(name.clone());
         }
-        let pod = Box::new(Pod {
+        self.pods.insert(Pod {
             facts: pod,
             failing_since,
             ready_since,
         });
-        self.pods.insert(name.clone(), pod);
         (Source::Pods, name)
     }
 
     fn share_pod(&mut self, pod: &mut PodFacts) {
         let words = &mut self.words;
         words.share(&mut pod.name.namespace);
-        words.share(&mut pod.reason);
         words.share_labels(&mut pod.labels);
         if let Some(owner) = &mut pod.owner {
             words.share_owner(owner);

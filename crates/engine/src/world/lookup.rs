@@ -56,7 +56,7 @@ impl World {
             pods.extend(
                 named
                     .filter_map(|name| self.pods.get(&name))
-                    .map(|pod| (&**pod, hash)),
+                    .map(|pod| (pod, hash)),
             );
         };
         match key.kind {

@@ -22,10 +22,13 @@ impl World {
         let unread = self.unreadable.remove(&(source, name.clone())).is_some();
         let removed = match source {
             Source::Pods => {
-                self.pods.get(name).is_some_and(|pod| same(&pod.facts.uid)) && {
-                    self.remove_pod_indexes(name);
-                    self.pods.remove(name).is_some()
-                }
+                self.pods
+                    .get(name)
+                    .is_some_and(|pod| uid.is_empty() || pod.facts.uid == *uid)
+                    && {
+                        self.remove_pod_indexes(name);
+                        self.pods.remove(name)
+                    }
             }
             Source::Deployments => self.workload_gone(WorkloadKind::Deployment, name, uid),
             Source::StatefulSets => self.workload_gone(WorkloadKind::StatefulSet, name, uid),
@@ -147,7 +150,7 @@ impl World {
             of_kind.map(|(_, name)| name.clone()).collect()
         };
         let mut names: BTreeSet<Name> = match source {
-            Source::Pods => self.pods.keys().cloned().collect(),
+            Source::Pods => self.pods.names().cloned().collect(),
             Source::Deployments => workloads(WorkloadKind::Deployment),
             Source::StatefulSets => workloads(WorkloadKind::StatefulSet),
             Source::DaemonSets => workloads(WorkloadKind::DaemonSet),

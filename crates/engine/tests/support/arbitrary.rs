@@ -210,7 +210,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
                     disrupted,
                     mirror: false,
                     phase,
-                    reason: "".into(),
+                    evicted: false,
                     ready,
                     ready_changed,
                     containers: containers.into(),
