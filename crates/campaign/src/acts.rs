@@ -330,7 +330,8 @@ fn within_budgets(state: &mut State, case: &Case<'_>) -> Result<(), Broken> {
         undo: case.undo,
     });
     let recent = |counts: &dyn Fn(&Act) -> bool| {
-        let young = |act: &&Act| !act.undo && act.at + HOUR > case.entry.at;
+        // The operator counts from the intent, which its act may follow this much later.
+        let young = |act: &&Act| !act.undo && act.at + HOUR > case.entry.at + NOT_AFTER;
         state
             .acts
             .iter()

@@ -25,7 +25,7 @@ pub(crate) async fn at_rest(stage: &Stage) -> Result<(), Broken> {
     while stage.judge.violation().is_none() && stage.ended().is_none() {
         let now = stage.server.elapsed();
         let open = unended(&stage.server);
-        let written = stage.judge.counts().0;
+        let written = stage.judge.moves();
         if written != writes || open.is_some() {
             (writes, since) = (written, now);
         } else if now >= since + REST {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubemend_sim::{FaultKind, Matcher, Request, Side, Verb, WatchFault, toy};
+use kubemend_sim::{FaultId, FaultKind, Matcher, Request, Side, Verb, WatchFault, toy};
 use kubemend_sim::{Objects, Server};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -150,18 +150,33 @@ async fn during(stage: &Stage, matcher: Matcher, kind: FaultKind, time: Duration
     stage.server.clear_fault(fault);
 }
 
-/// The view of one collection stands still: open watches fall silent, new requests are not answered.
+/// The view of one collection stands still for a while.
 async fn freeze(stage: &Stage, plural: &'static str, time: Duration) {
-    let reads = operators(move |request| {
-        request.resource.plural == plural && matches!(request.verb, Verb::Watch | Verb::List)
-    });
     stage.judge.frozen(plural, time);
-    stage.server.break_watches(&reads, WatchFault::Freeze);
-    let fault = stage.server.fault(reads.clone(), FaultKind::Hang);
+    let frozen = silence(stage, plural);
     sleep(time).await;
-    stage.server.clear_fault(fault);
-    stage.server.mend_watches(&reads);
+    hear(stage, plural, frozen);
     stage.judge.thawed(plural);
+}
+
+fn reads(plural: &'static str) -> Matcher {
+    operators(move |request| {
+        request.resource.plural == plural && matches!(request.verb, Verb::Watch | Verb::List)
+    })
+}
+
+/// Open watches of a collection fall silent, and new requests for it are not answered.
+pub(crate) fn silence(stage: &Stage, plural: &'static str) -> FaultId {
+    stage
+        .server
+        .break_watches(&reads(plural), WatchFault::Freeze);
+    stage.server.fault(reads(plural), FaultKind::Hang)
+}
+
+/// They go on.
+pub(crate) fn hear(stage: &Stage, plural: &'static str, silence: FaultId) {
+    stage.server.clear_fault(silence);
+    stage.server.mend_watches(&reads(plural));
 }
 
 fn break_watches(stage: &Stage, fault: WatchFault) {
@@ -184,7 +199,7 @@ async fn crash_at_write(stage: &Stage, at: usize, nth: u64, after: bool) {
     }
 }
 
-fn release(server: &Server, one: &Workload, program: &str) {
+pub(crate) fn release(server: &Server, one: &Workload, program: &str) {
     server.update(one.kind, one.namespace, &one.name, |object| {
         object["spec"]["template"]["metadata"]["annotations"][toy::PROGRAM] = json!(program);
     });

@@ -79,6 +79,9 @@ pub(crate) struct State {
     pub(crate) stepped: bool,
     /// Writes of the operator that decide something: records, marks and acts.
     pub(crate) writes: u64,
+    /// Acts and writes of records that are more than a new reason to wait: a crash loop that has to
+    /// wait runs now and then, and its record says so.
+    pub(crate) moves: u64,
     pub(crate) episodes: u64,
     violation: Option<Violation>,
 }
@@ -117,6 +120,7 @@ impl Judge {
             troubled: Duration::ZERO,
             stepped: false,
             writes: 0,
+            moves: 0,
             episodes: 0,
             violation: None,
         };
@@ -174,6 +178,12 @@ impl Judge {
             *acts.entry(act.what.clone()).or_default() += 1;
         }
         acts
+    }
+
+    /// What happened in records and by acts so far.
+    pub(crate) fn moves(&self) -> u64 {
+        let state = lock(&self.state);
+        state.moves + state.acts.len() as u64
     }
 
     /// Writes of the operator so far, acts among them, and episodes.

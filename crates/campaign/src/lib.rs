@@ -21,3 +21,5 @@ mod ending;
 pub mod play;
 pub mod shrink;
 pub mod story;
+#[cfg(test)]
+mod blind;

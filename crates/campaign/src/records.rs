@@ -6,7 +6,7 @@ use k8s_openapi::jiff::SignedDuration;
 use kubemend_sim::{Entry, Objects, WriteEvent};
 use serde_json::Value;
 
-use crate::judge::{Broken, State};
+use crate::judge::{Broken, FRESH, State};
 use crate::manifests::{CLUSTER, NAMESPACE};
 use crate::truth::{self, is_open, items, text};
 
@@ -61,6 +61,10 @@ pub(crate) fn judge(
     typed(new)?;
     in_order(old, new)?;
     slots(old, new, &entry.namespace, objects)?;
+    let waits = |record: &Value| text(record, "/status/phase") == "Held";
+    if !(waits(new) && old.is_some_and(waits)) {
+        state.moves += 1;
+    }
     let recovered = |record: &Value| text(record, "/status/phase") == "Recovered";
     if recovered(new) && !old.is_some_and(recovered) {
         return healthy(state, new, &entry.namespace, objects);
@@ -205,10 +209,19 @@ fn healthy(state: &State, new: &Value, namespace: &str, objects: &Objects) -> Re
     let signed = |time: Duration| SignedDuration::try_from(time).unwrap_or(SignedDuration::ZERO);
     let now = objects.clock.now();
     // Times on objects are whole seconds, and news has its lag.
+    // A view that falls silent counts as fresh for a while.
+    let silent = if state.frozen.is_empty() {
+        Duration::ZERO
+    } else {
+        FRESH
+    };
     let (from, to) = (
         now - signed(STRETCH) + SignedDuration::from_secs(2),
-        now - signed(state.lag) - SignedDuration::from_secs(2),
+        now - signed(state.lag + silent) - SignedDuration::from_secs(2),
     );
+    if from >= to {
+        return Ok(());
+    }
     let workload = text(new, "/spec/target/name");
     for pod in truth::pods(objects, namespace, workload) {
         if let Some(end) = truth::last_end(&pod).filter(|end| (from..to).contains(end)) {

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kubemend_engine::Source;
+use kubemend_engine::world::FRESH_FOR;
 use tokio::time::Instant;
 
-/// A watch that is silent for longer than this no longer counts as watching: two restarts of its
-/// fifteen seconds and their backoff were missed.
-const STALE: Duration = Duration::from_mins(1);
+/// A view that is older no longer counts: the engine's own bound, so that what `/readyz` says is what
+/// keeps the engine from acting.
+const STALE: Duration = Duration::from_millis(FRESH_FOR.unsigned_abs());
 
 /// The round's heart beats every five seconds at least; twelve missed beats are no coincidence.
 const DEAD: Duration = Duration::from_mins(1);
@@ -34,6 +35,16 @@ struct View {
     synced: bool,
     fresh: Option<Instant>,
     trouble: Option<&'static str>,
+    /// It was said to be stale.
+    told: bool,
+}
+
+impl View {
+    /// How old the view is, where it was complete once and is too old now.
+    fn stale(&self) -> Option<Duration> {
+        let age = self.fresh?.elapsed();
+        (self.synced && age >= STALE).then_some(age)
+    }
 }
 
 impl Default for Health {
@@ -65,11 +76,10 @@ impl Health {
     pub fn ready(&self) -> Result<(), String> {
         let mut why = String::new();
         for (source, view) in &self.state().sources {
-            let fresh = view.fresh.is_some_and(|at| at.elapsed() < STALE);
-            let what = match (view.synced, fresh) {
-                (true, true) => continue,
-                (true, false) => "stale",
-                (false, _) => "not listed yet",
+            let what = match (view.synced, view.stale()) {
+                (true, None) => continue,
+                (true, Some(age)) => format!("stale for {} s", age.as_secs()),
+                (false, _) => "not listed yet".to_owned(),
             };
             // Writing into a String cannot fail.
             let _ = writeln!(
@@ -93,6 +103,23 @@ impl Health {
         let ages = state.sources.iter();
         ages.filter_map(|(source, view)| Some((*source, view.fresh?.elapsed())))
             .collect()
+    }
+
+    /// Says once that a view has become stale, and once that it is fresh again.
+    pub(crate) fn tell(&self) {
+        for (source, view) in &mut self.state().sources {
+            let stale = view.stale();
+            let source = source.plural();
+            match stale {
+                Some(age) if !view.told => {
+                    let (age, why) = (age.as_secs(), view.trouble.unwrap_or("silence"));
+                    tracing::warn!(source, age, why, "blind: this view is stale, nothing acts");
+                }
+                None if view.told => tracing::info!(source, "this view is fresh again"),
+                _ => {}
+            }
+            view.told = stale.is_some();
+        }
     }
 
     pub(crate) fn beat(&self) {

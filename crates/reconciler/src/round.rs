@@ -79,6 +79,7 @@ impl Round {
                 () = sleep_until(wake) => {}
             }
             self.health.beat();
+            self.health.tell();
             let now = self.clock.now();
             let mut matters = false;
             for change in batch.drain(..) {

@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! Clusters that move by themselves are in [`toy`]: Deployment and StatefulSet controllers, a
+//! Clusters that move by themselves are in [`toy`]: Deployment and `StatefulSet` controllers, a
 //! kubelet with the real crash loop's timing, and the arithmetic of disruption budgets.
 
 mod answer;

@@ -96,7 +96,7 @@ pub(super) fn scale(objects: &mut Objects, limits: &Limits, set: &Value, replica
     let before = objects.version();
     let most = limits.replicas + if limits.recreate { 0 } else { limits.surge };
     let annotations = &set["metadata"]["annotations"];
-    let marked = |name: &str, count: i64| annotations[name] == count.to_string();
+    let marked = |name: &str, count: i64| annotations[name].as_str() == Some(&*count.to_string());
     if set["spec"]["replicas"] == replicas && marked(DESIRED, limits.replicas) && marked(MOST, most)
     {
         return false;
