@@ -45,7 +45,13 @@ bench: ## Speed, memory, latency and API cost against baselines, as ratios (BENC
 	$(CARGO) bench -p kubemend-engine && $(CARGO) build --release -p kubemend-operator
 	@$(CARGO) run --release -p kubemend-bench -- $(BENCH)
 
+fuzz: ## Hostile inputs for every parser of outside data, ten minutes (FUZZ="--seconds 60 --target pods")
+	$(CARGO) run --quiet -p kubemend-fuzz -- $(FUZZ)
+
+mutants: ## Plant deliberate bugs in a copy, one at a time; the proofs must catch each (MUTANTS="part of a name")
+	$(CARGO) run --quiet -p kubemend-mutants -- "$(MUTANTS)"
+
 crds: ## Write crds/ from the types
 	UPDATE=1 $(CARGO) test --quiet -p kubemend-api --test crds
 
-.PHONY: help demo demo-down check unit sim crashes cluster test bench crds image
+.PHONY: help demo demo-down check unit sim crashes cluster test bench crds image fuzz mutants
