@@ -22,7 +22,7 @@ check: ## Format, lints, docs
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 unit: ## Unit, property, scenario and simulation tests
-	$(CARGO) test --workspace --exclude kubemend-tests --quiet
+	$(CARGO) test --workspace --exclude kubemend-tests --exclude kubemend-faults --quiet
 
 sim: ## Seeded histories of a failing cluster under the production code (SEEDS=n FROM=seed)
 	@$(CARGO) run --quiet -p kubemend-campaign -- seeds --seeds $(SEEDS) --from $(FROM)
@@ -33,7 +33,11 @@ crashes: ## Six stories with a crash before and after every write, and with ever
 cluster: ## The proofs on a real cluster
 	@$(CARGO) run --quiet -p kubemend-lab -- build
 	@$(MAKE) --silent image PROFILE=dev
-	$(CARGO) test -p kubemend-tests
+	$(CARGO) test -p kubemend-tests && $(CARGO) test -p kubemend-faults
+
+faults: ## Every planned fault between the operator and a real API server; goes on where it stopped (PLANS="one plan")
+	@$(CARGO) run --quiet -p kubemend-lab -- build && $(CARGO) build --quiet -p kubemend-operator
+	@$(CARGO) run --quiet -p kubemend-faults --bin faults -- $(PLANS)
 
 image: ## Write target/image/kubemend.tar, the container image, without a daemon (PROFILE=dev is quicker)
 	$(CARGO) build --quiet -p kubemend-operator --profile $(PROFILE) && mkdir -p target/image
@@ -54,4 +58,4 @@ mutants: ## Plant deliberate bugs in a copy, one at a time; the proofs must catc
 crds: ## Write crds/ from the types
 	UPDATE=1 $(CARGO) test --quiet -p kubemend-api --test crds
 
-.PHONY: help demo demo-down check unit sim crashes cluster test bench crds image fuzz mutants
+.PHONY: help demo demo-down check unit sim crashes cluster test bench crds image fuzz mutants faults

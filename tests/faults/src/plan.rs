@@ -129,7 +129,8 @@ impl Fault {
     /// May the story legitimately take another course? Then only safety is judged: nothing is done
     /// twice, and the story comes to an end.
     pub fn changes_course(self) -> bool {
-        self == F16Denied
+        // Half a minute without sight is longer than any judgement of these stories may take.
+        matches!(self, F6AllFrozen | F7OneFrozen | F16Denied)
     }
 }
 
