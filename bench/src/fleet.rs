@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// Requests under way at once.
 const ABREAST: usize = 48;
 
-/// A Deployment with its one ReplicaSet and its pods.
+/// A Deployment with its one `ReplicaSet` and its pods.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) namespace: String,
@@ -43,10 +43,12 @@ impl Fleet {
             let node = json!({ "metadata": { "name": format!("bench-{number}") } });
             create(&nodes, node)
         });
-        made.buffer_unordered(ABREAST).try_for_each(async |_| Ok(())).await
+        made.buffer_unordered(ABREAST)
+            .try_for_each(async |_| Ok(()))
+            .await
     }
 
-    /// A namespace whose pods find their ServiceAccount.
+    /// A namespace whose pods find their `ServiceAccount`.
     pub(crate) async fn namespace(&self, name: &str) -> Result<()> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         create(&namespaces, json!({ "metadata": { "name": name } })).await?;
@@ -77,7 +79,8 @@ impl Fleet {
             revision: set.uid().context("no UID")?,
         };
         for number in 0..replicas {
-            self.pod(&app, &format!("{name}-6d4cf56db6-{number:05}")).await?;
+            self.pod(&app, &format!("{name}-6d4cf56db6-{number:05}"))
+                .await?;
         }
         let status = json!({ "status": { "observedGeneration": 1, "replicas": replicas, "readyReplicas": replicas,
             "updatedReplicas": replicas, "availableReplicas": replicas } });
@@ -86,7 +89,11 @@ impl Fleet {
     }
 
     /// So many apps at once.
-    pub(crate) async fn apps(&self, names: Vec<(String, String)>, replicas: usize) -> Result<Vec<App>> {
+    pub(crate) async fn apps(
+        &self,
+        names: Vec<(String, String)>,
+        replicas: usize,
+    ) -> Result<Vec<App>> {
         let apps = stream::iter(names)
             .map(async |(namespace, name)| self.app(&namespace, &name, replicas).await);
         apps.buffer_unordered(ABREAST).try_collect().await
@@ -97,7 +104,11 @@ impl Fleet {
         let pods: Api<Pod> = self.api(&app.namespace);
         let mut spec = pod_spec();
         spec["nodeName"] = format!("bench-{}", name.len() % 50).into();
-        let owner = owner_reference("ReplicaSet", &format!("{}-6d4cf56db6", app.name), &app.revision);
+        let owner = owner_reference(
+            "ReplicaSet",
+            &format!("{}-6d4cf56db6", app.name),
+            &app.revision,
+        );
         let labels = json!({ "app": app.name, "pod-template-hash": "6d4cf56db6" });
         create(&pods, json!({ "metadata": { "name": name, "labels": labels, "ownerReferences": [owner] }, "spec": spec })).await?;
         let running = json!({ "running": { "startedAt": now(0) } });
@@ -115,13 +126,22 @@ impl Fleet {
     pub(crate) async fn crash(&self, namespace: &str, pod: &str) -> Result<()> {
         let ended = json!({ "terminated": { "exitCode": 1, "reason": "Error", "startedAt": now(5), "finishedAt": now(0) } });
         let waiting = json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container" } });
-        patch_status(&self.api::<Pod>(namespace), pod, &pod_status(false, 4, &waiting, &ended)).await
+        patch_status(
+            &self.api::<Pod>(namespace),
+            pod,
+            &pod_status(false, 4, &waiting, &ended),
+        )
+        .await
     }
 
     /// Many at once.
     pub(crate) async fn crash_all(&self, pods: Vec<(String, String)>) -> Result<()> {
-        let crashes = stream::iter(pods).map(async |(namespace, pod)| self.crash(&namespace, &pod).await);
-        crashes.buffer_unordered(ABREAST).try_for_each(async |()| Ok(())).await
+        let crashes =
+            stream::iter(pods).map(async |(namespace, pod)| self.crash(&namespace, &pod).await);
+        crashes
+            .buffer_unordered(ABREAST)
+            .try_for_each(async |()| Ok(()))
+            .await
     }
 
     /// A kubelet says something of no importance.
@@ -161,7 +181,10 @@ fn owner_reference(kind: &str, name: &str, uid: &str) -> Value {
 /// So many seconds ago, as objects have it.
 fn now(ago: u64) -> String {
     let at = SystemTime::now() - Duration::from_secs(ago);
-    Timestamp::try_from(at).map_or_else(|_| String::new(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    Timestamp::try_from(at).map_or_else(
+        |_| String::new(),
+        |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
 }
 
 async fn create<K>(api: &Api<K>, object: Value) -> Result<K>
@@ -176,6 +199,7 @@ async fn patch_status<K>(api: &Api<K>, name: &str, status: &Value) -> Result<()>
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
-    api.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await?;
+    api.patch_status(name, &PatchParams::default(), &Patch::Merge(status))
+        .await?;
     Ok(())
 }

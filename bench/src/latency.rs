@@ -29,21 +29,28 @@ struct Times {
 pub(crate) async fn measure(stand: &Stand, quick: bool, report: &mut Report) -> Result<()> {
     println!("\nDetection, on a real API server\n");
     let fleet = Arc::new(Fleet::new(stand.client()));
-    let (samples, seconds) = if quick { (5, 5) } else { (40, 30) };
-    let names = |what: &str, namespace: &str| -> Vec<(String, String)> {
-        (0..samples).map(|number| (format!("{namespace}-{}", number % 20), format!("{what}-{number}"))).collect()
-    };
-    for number in 0..20 {
-        fleet.namespace(&format!("latency-{number}")).await?;
+    let (samples, seconds) = if quick { (5, 5) } else { (30, 30) };
+    // A namespace each: its budget of attempts shall hold none of them.
+    let mut cases = Vec::new();
+    for number in 0..2 * samples {
+        let namespace = format!("latency-{number}");
+        fleet.namespace(&namespace).await?;
+        cases.push((namespace, "web".to_owned()));
     }
-    let idle = fleet.apps(names("idle", "latency"), 2).await?;
-    let busy = fleet.apps(names("busy", "latency"), 2).await?;
+    let idle = fleet.apps(cases.split_off(samples), 2).await?;
+    let busy = fleet.apps(cases, 2).await?;
     fleet.namespace("bystanders").await?;
-    let bystanders = (0..25).map(|number| ("bystanders".to_owned(), format!("by-{number}"))).collect();
+    let bystanders = (0..25)
+        .map(|number| ("bystanders".to_owned(), format!("by-{number}")))
+        .collect();
     let bystanders = fleet.apps(bystanders, 20).await?;
     let operator = stand.operator().await?;
     let mut pods = Sight::of(stand.client(), "/api/v1/pods", crashing_pod);
-    let mut records = Sight::of(stand.client(), "/apis/kubemend.io/v1alpha1/healingevents", intent);
+    let mut records = Sight::of(
+        stand.client(),
+        "/apis/kubemend.io/v1alpha1/healingevents",
+        intent,
+    );
     sleep(Duration::from_secs(2)).await;
 
     let times = sample(&fleet, &idle, &mut pods, &mut records).await?;
@@ -71,12 +78,20 @@ pub(crate) async fn measure(stand: &Stand, quick: bool, report: &mut Report) -> 
         &format!("{own_share:.1} % of a core"),
         &format!("{null_share:.1} % (a watcher that keeps nothing)"),
         Some(own_share / null_share),
-        (&format!("≤ 3 % more at {RATE}/s"), more <= 3.0 && rate >= 0.9 * count(usize::try_from(RATE)?)),
+        (
+            &format!("≤ 3 % more at {RATE}/s"),
+            more <= 3.0 && rate >= 0.9 * count(usize::try_from(RATE)?),
+        ),
     );
     Ok(())
 }
 
-async fn sample(fleet: &Fleet, apps: &[App], pods: &mut Sight, records: &mut Sight) -> Result<Times> {
+async fn sample(
+    fleet: &Fleet,
+    apps: &[App],
+    pods: &mut Sight,
+    records: &mut Sight,
+) -> Result<Times> {
     let mut times = Times::default();
     for app in apps {
         let Some((namespace, pod)) = Fleet::pod_names(app).next() else {
@@ -85,7 +100,9 @@ async fn sample(fleet: &Fleet, apps: &[App], pods: &mut Sight, records: &mut Sig
         let began = Instant::now();
         fleet.crash(&namespace, &pod).await?;
         let millis = |at: Instant| at.duration_since(began).as_secs_f64() * 1000.0;
-        times.sight.push(millis(pods.of_object(&format!("{namespace}/{pod}")).await?));
+        times
+            .sight
+            .push(millis(pods.of_object(&format!("{namespace}/{pod}")).await?));
         let target = format!("{namespace}/{}", app.name);
         times.intent.push(millis(records.of_object(&target).await?));
         // What follows an intent shall not disturb the next sample.
@@ -96,7 +113,10 @@ async fn sample(fleet: &Fleet, apps: &[App], pods: &mut Sight, records: &mut Sig
 
 fn tell(when: &str, times: &Times, report: &mut Report) {
     for percent in [50, 99] {
-        let (intent, sight) = (percentile(&times.intent, percent), percentile(&times.sight, percent));
+        let (intent, sight) = (
+            percentile(&times.intent, percent),
+            percentile(&times.sight, percent),
+        );
         report.goal(
             &format!("status write to intent, {when}, p{percent}"),
             &format!("{intent:.1} ms"),

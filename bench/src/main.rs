@@ -63,7 +63,7 @@ enum Baseline {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = stand::beside_others().and_then(|()| act(cli));
+    let done = stand::beside_others().and_then(|()| act(&cli));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn act(cli: Cli) -> Result<()> {
+async fn act(cli: &Cli) -> Result<()> {
     match cli.baseline {
         Some(Baseline::Reflector { trimmed }) => return baseline::reflect(trimmed).await,
         Some(Baseline::Watcher) => return baseline::watch().await,

@@ -56,7 +56,7 @@ pub(crate) fn pod(number: usize) -> Value {
         _ => labels["controller-revision-hash"] = "5c9f7f6b4c".into(),
     }
     // A quarter has a proxy beside it, as meshes do.
-    let containers: &[&str] = if workload % 4 == 0 {
+    let containers: &[&str] = if workload.is_multiple_of(4) {
         &["app", "proxy"]
     } else {
         &["app"]
@@ -122,7 +122,7 @@ fn spec(number: usize, app: &str, containers: &[&str]) -> Value {
 fn status(number: usize, containers: &[&str]) -> Value {
     let condition = |name: &&str| json!({ "type": name, "status": "True", "observedGeneration": 1, "lastProbeTime": null, "lastTransitionTime": "2026-02-01T00:00:06Z" });
     // One pod of twenty was restarted once, long ago.
-    let restarted = number % 20 == 0;
+    let restarted = number.is_multiple_of(20);
     let ended = json!({ "terminated": { "exitCode": 137, "reason": "OOMKilled", "containerID": format!("containerd://{:064x}", number + 1),
         "startedAt": BORN, "finishedAt": "2026-02-03T00:00:00Z" } });
     let container = |name: &&str| {
@@ -202,7 +202,7 @@ fn managed(containers: &[&str]) -> Value {
     ])
 }
 
-/// The ReplicaSet or the Deployment above the pods of that workload; `None` where it has none.
+/// The `ReplicaSet` or the Deployment above the pods of that workload; `None` where it has none.
 pub(crate) fn workload(plural: &str, workload: usize) -> Option<Value> {
     let (namespace, app) = names(workload);
     let (wanted, name, class) = match plural {

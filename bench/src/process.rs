@@ -150,7 +150,9 @@ impl Operator {
     pub(crate) async fn held(&self) -> Result<f64> {
         let (_, page) = get(self.admin, "/metrics").await?;
         let holds = samples(&page, "kubemend_holds");
-        let typed = holds.iter().filter(|(labels, _)| !labels.contains("InFlight"));
+        let typed = holds
+            .iter()
+            .filter(|(labels, _)| !labels.contains("InFlight"));
         Ok(typed.map(|(_, count)| count).sum())
     }
 
@@ -232,7 +234,8 @@ mod tests {
 
     #[test]
     fn samples_are_read() {
-        let page = "# TYPE a counter\na_total{verb=\"get\",resource=\"pods\"} 3\na_totals{x=\"y\"} 4\n";
+        let page =
+            "# TYPE a counter\na_total{verb=\"get\",resource=\"pods\"} 3\na_totals{x=\"y\"} 4\n";
         let read = samples(page, "a_total");
         assert_eq!(read, [("verb=\"get\",resource=\"pods\"".to_owned(), 3.0)]);
     }

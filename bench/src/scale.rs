@@ -23,7 +23,11 @@ const TOGETHER: usize = 2;
 pub(crate) async fn measure(stand: &Stand, quick: bool, report: &mut Report) -> Result<()> {
     println!("\nScale: crash loops of a twentieth of all pods at once\n");
     let fleet = Fleet::new(stand.client());
-    let sizes: &[usize] = if quick { &[400, 1_000] } else { &[1_000, 5_000, 20_000] };
+    let sizes: &[usize] = if quick {
+        &[400, 1_000]
+    } else {
+        &[1_000, 5_000, 20_000]
+    };
     let (mut made, mut nodes, mut first) = (0, 0, None);
     for size in sizes {
         let began = Instant::now();
@@ -31,7 +35,10 @@ pub(crate) async fn measure(stand: &Stand, quick: bool, report: &mut Report) -> 
         nodes = size / REPLICAS;
         let apps = grow(&fleet, made, *size).await?;
         made = *size;
-        println!("  {size} pods on {nodes} nodes after {:.0} s", began.elapsed().as_secs_f64());
+        println!(
+            "  {size} pods on {nodes} nodes after {:.0} s",
+            began.elapsed().as_secs_f64()
+        );
         let failing = &apps[..size / 20 / REPLICAS];
         let seconds = storm(stand, &fleet, *size, failing, first, report).await?;
         first.get_or_insert(seconds);
@@ -47,7 +54,12 @@ async fn grow(fleet: &Fleet, from: usize, to: usize) -> Result<Vec<App>> {
     for number in 0..apps.div_ceil(TOGETHER) {
         fleet.namespace(&format!("scale-{to}-{number}")).await?;
     }
-    let names = (0..apps).map(|number| (format!("scale-{to}-{}", number / TOGETHER), format!("web-{number}")));
+    let names = (0..apps).map(|number| {
+        (
+            format!("scale-{to}-{}", number / TOGETHER),
+            format!("web-{number}"),
+        )
+    });
     fleet.apps(names.collect(), REPLICAS).await
 }
 
@@ -90,7 +102,9 @@ async fn answered(stand: &Stand, operator: &Operator, failing: &[App]) -> Result
                 let status = record.status.as_ref();
                 record.spec.target.name == app.name
                     && record.metadata.namespace.as_ref() == Some(&app.namespace)
-                    && status.is_some_and(|status| !status.attempts.is_empty() || status.phase.as_deref() == Some("Held"))
+                    && status.is_some_and(|status| {
+                        !status.attempts.is_empty() || status.phase.as_deref() == Some("Held")
+                    })
             })
         };
         let recorded = failing.iter().filter(is_answered).count();
@@ -100,11 +114,16 @@ async fn answered(stand: &Stand, operator: &Operator, failing: &[App]) -> Result
         #[allow(clippy::cast_precision_loss)] // at most fifty
         let missing = (failing.len() - recorded) as f64;
         if missing <= held {
-            println!("  {recorded} workloads have a record with an intent or a hold, {missing} are held without one");
+            println!(
+                "  {recorded} workloads have a record with an intent or a hold, {missing} are held without one"
+            );
             return Ok(());
         }
         if began.elapsed() > Duration::from_mins(3) {
-            bail!("{missing} of {} failing workloads have no answer", failing.len());
+            bail!(
+                "{missing} of {} failing workloads have no answer",
+                failing.len()
+            );
         }
         sleep(Duration::from_millis(100)).await;
     }
@@ -117,9 +136,15 @@ async fn clear(stand: &Stand, failing: &[App]) -> Result<()> {
     let (delete, all) = (DeleteParams::default(), ListParams::default());
     for app in failing {
         let (client, namespace) = (stand.client(), app.namespace.as_str());
-        Api::<Deployment>::namespaced(client.clone(), namespace).delete_collection(&delete, &all).await?;
-        Api::<ReplicaSet>::namespaced(client.clone(), namespace).delete_collection(&delete, &all).await?;
-        Api::<Pod>::namespaced(client, namespace).delete_collection(&delete, &all).await?;
+        Api::<Deployment>::namespaced(client.clone(), namespace)
+            .delete_collection(&delete, &all)
+            .await?;
+        Api::<ReplicaSet>::namespaced(client.clone(), namespace)
+            .delete_collection(&delete, &all)
+            .await?;
+        Api::<Pod>::namespaced(client, namespace)
+            .delete_collection(&delete, &all)
+            .await?;
     }
     Ok(())
 }

@@ -27,7 +27,11 @@ pub(crate) struct Sight {
 
 impl Sight {
     /// Watches that path from now on; `key` names an object that satisfies the condition.
-    pub(crate) fn of(client: Client, path: &'static str, key: fn(&Value) -> Option<String>) -> Self {
+    pub(crate) fn of(
+        client: Client,
+        path: &'static str,
+        key: fn(&Value) -> Option<String>,
+    ) -> Self {
         let (sender, seen) = watch::channel(Seen::default());
         let task = tokio::spawn(async move {
             loop {
@@ -80,11 +84,17 @@ async fn follow(
     Ok(())
 }
 
-/// A pod that waits in CrashLoopBackOff.
+/// A pod that waits in `CrashLoopBackOff`.
 pub(crate) fn crashing_pod(pod: &Value) -> Option<String> {
     let reason = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
     let meta = &pod["metadata"];
-    let named = || Some(format!("{}/{}", meta["namespace"].as_str()?, meta["name"].as_str()?));
+    let named = || {
+        Some(format!(
+            "{}/{}",
+            meta["namespace"].as_str()?,
+            meta["name"].as_str()?
+        ))
+    };
     (reason == "CrashLoopBackOff").then(named).flatten()
 }
 

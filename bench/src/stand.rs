@@ -87,7 +87,11 @@ impl Stand {
         stand.cluster.apply(None, POLICY).await?;
         let lab = stand.cluster.lab();
         lab.kubeconfig_for(NAMESPACE, NAME, &stand.kubeconfig)?;
-        for program in ["kube-controller-manager", "kube-scheduler", "kwok-controller"] {
+        for program in [
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kwok-controller",
+        ] {
             stand.stop(program)?;
         }
         Ok(stand)
@@ -110,7 +114,9 @@ impl Stand {
         let leases: Api<Lease> = Api::namespaced(self.client(), NAMESPACE);
         for _ in 0..300 {
             let held = leases.get_opt(NAME).await?.and_then(|one| one.spec);
-            let holder = held.and_then(|spec| spec.holder_identity).unwrap_or_default();
+            let holder = held
+                .and_then(|spec| spec.holder_identity)
+                .unwrap_or_default();
             if holder.starts_with(&format!("bench_{}_", operator.process.id())) {
                 return Ok(operator);
             }
@@ -120,7 +126,11 @@ impl Stand {
     }
 
     fn stop(&self, program: &str) -> Result<()> {
-        let state = self.cluster.lab().kubeconfig().with_file_name("kwok/clusters/lab/pids");
+        let state = self
+            .cluster
+            .lab()
+            .kubeconfig()
+            .with_file_name("kwok/clusters/lab/pids");
         let file = state.join(format!("{program}.pid"));
         let pid = std::fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?;
         let stopped = Command::new("kill").args(["-STOP", pid.trim()]).status()?;

@@ -95,10 +95,8 @@ fn graft(rng: &mut Rng, tree: &mut Value, donor: &Value) {
             items.extend(std::iter::repeat_n(copy, times));
         }
         (_, Value::Number(number)) => {
-            let near = number
-                .as_i64()
-                .unwrap_or(0)
-                .wrapping_add(i64::from(at as i8));
+            let step = i64::from(at.to_le_bytes()[0]) - 128;
+            let near = number.as_i64().unwrap_or(0).wrapping_add(step);
             *number = near.into();
         }
         (_, place) => *place = hostile,

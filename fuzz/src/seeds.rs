@@ -34,7 +34,7 @@ pub fn deployment(namespace: &str, app: &str) -> Value {
         "status": {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 0}})
 }
 
-/// Its ReplicaSet of that revision; the older one is proven.
+/// Its `ReplicaSet` of that revision; the older one is proven.
 pub fn revision(namespace: &str, app: &str, number: u32) -> Value {
     let template = pod_template(app, number);
     let mut annotations = json!({"deployment.kubernetes.io/revision": number.to_string()});

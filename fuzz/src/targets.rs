@@ -15,8 +15,10 @@ pub struct Target {
     /// Good inputs.
     pub seeds: Vec<Vec<u8>>,
     /// Panics where a property does not hold.
-    pub run: Box<dyn Fn(&[u8]) + Send + Sync>,
+    pub run: Check,
 }
+
+type Check = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 /// Every target.
 pub fn all() -> Vec<Target> {

@@ -102,10 +102,10 @@ pub fn object(source: Source, json: &[u8]) {
     for never in [Moment::MAX, Moment::from_millis(i64::MIN)] {
         let _ = decide(&world, never);
     }
-    if let Change::Object(object) = &change {
-        if let Object::Record(episode) = &**object {
-            round_trip(episode);
-        }
+    if let Change::Object(object) = &change
+        && let Object::Record(episode) = &**object
+    {
+        round_trip(episode);
     }
     gone(&mut world, source, json);
 }

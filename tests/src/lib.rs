@@ -8,5 +8,6 @@ pub mod policy;
 pub mod record;
 pub mod metrics;
 pub mod operator;
+pub mod relay;
 pub mod install;
 pub mod stage;

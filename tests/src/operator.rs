@@ -30,6 +30,8 @@ const UNTIL_IT_ENDS: Duration = Duration::from_secs(20);
 pub struct Operator {
     cluster: Cluster,
     folder: PathBuf,
+    name: String,
+    kubeconfig: PathBuf,
     starts: u32,
     running: Option<Running>,
     used: BTreeSet<Request>,
@@ -46,27 +48,113 @@ impl Operator {
     pub fn of(cluster: &Cluster) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("kubemend-stories-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
-        let lab = cluster.lab();
-        lab.kubeconfig_for(NAMESPACE, NAME, &folder.join("kubeconfig"))?;
+        let kubeconfig = folder.join("kubeconfig");
+        cluster.lab().kubeconfig_for(NAMESPACE, NAME, &kubeconfig)?;
         let (cluster, used) = (cluster.clone(), BTreeSet::new());
         Ok(Self {
             cluster,
             folder,
+            name: "stories".to_owned(),
+            kubeconfig,
             starts: 0,
             running: None,
             used,
         })
     }
 
+    /// Another one beside it, not started yet, whose processes are called `name`; they reach the API
+    /// server at `port` of this machine, if one is given.
+    pub fn beside(&self, name: &str, port: Option<u16>) -> Result<Self> {
+        let kubeconfig = self.folder.join(format!("kubeconfig-{name}"));
+        let text = fs::read_to_string(&self.kubeconfig)?;
+        let redirected = text
+            .lines()
+            .map(|line| match (port, line.split_once("server:")) {
+                (Some(port), Some((indent, _))) => {
+                    format!("{indent}server: https://127.0.0.1:{port}")
+                }
+                _ => line.to_owned(),
+            });
+        fs::write(&kubeconfig, redirected.collect::<Vec<_>>().join("\n"))?;
+        Ok(Self {
+            cluster: self.cluster.clone(),
+            folder: self.folder.clone(),
+            name: name.to_owned(),
+            kubeconfig,
+            starts: 0,
+            running: None,
+            used: BTreeSet::new(),
+        })
+    }
+
     /// Starts a process and waits until it is ready and leads.
     pub async fn start(&mut self) -> Result<()> {
+        self.spawn()?;
+        self.await_lead().await
+    }
+
+    /// Starts a process and waits until it is ready; somebody else leads.
+    pub async fn stand_by(&mut self) -> Result<()> {
+        self.spawn()?;
+        await_condition("the standby is ready", UNTIL_IT_LEADS, async || {
+            let (code, answer) = get(self.admin()?, "/readyz").await?;
+            Ok(match code {
+                200 => Look::Found(()),
+                _ => Look::NotYet(answer),
+            })
+        })
+        .await
+    }
+
+    /// Waits until the process is ready and leads.
+    pub async fn await_lead(&mut self) -> Result<()> {
+        await_condition(
+            "the operator is ready and leads",
+            UNTIL_IT_LEADS,
+            async || self.leads().await,
+        )
+        .await
+    }
+
+    /// Does the process itself think that it leads?
+    pub async fn thinks_it_leads(&self) -> Result<bool> {
+        let (_, text) = get(self.admin()?, "/metrics").await?;
+        Ok(text.lines().any(|line| line == "kubemend_leader 1"))
+    }
+
+    /// What the process is called on the Lease.
+    pub fn identity(&self) -> Result<String> {
+        let running = self.running.as_ref().context("the operator does not run")?;
+        Ok(running.identity.clone())
+    }
+
+    /// Sends the process a signal, such as `STOP`.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let running = self.running.as_ref().context("the operator does not run")?;
+        let pid = running.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), &pid])
+            .status()?;
+        ensure!(sent.success(), "cannot signal {pid}");
+        Ok(())
+    }
+
+    fn admin(&self) -> Result<SocketAddr> {
+        Ok(self
+            .running
+            .as_ref()
+            .context("the operator does not run")?
+            .admin)
+    }
+
+    fn spawn(&mut self) -> Result<()> {
         self.starts += 1;
-        let identity = format!("stories-{}-{}", std::process::id(), self.starts);
+        let identity = format!("{}-{}-{}", self.name, std::process::id(), self.starts);
         let admin = free_address()?;
         let log = File::options().create(true).append(true).open(self.log())?;
         let child = Command::new(binary()?)
             .args(["run", &format!("--admin-address={admin}")])
-            .env("KUBECONFIG", self.folder.join("kubeconfig"))
+            .env("KUBECONFIG", &self.kubeconfig)
             .env("POD_NAME", &identity)
             .env("POD_NAMESPACE", NAMESPACE)
             .stdin(Stdio::null())
@@ -79,12 +167,7 @@ impl Operator {
             admin,
             identity,
         });
-        await_condition(
-            "the operator is ready and leads",
-            UNTIL_IT_LEADS,
-            async || self.leads().await,
-        )
-        .await
+        Ok(())
     }
 
     /// Ends the process as a rollout does, and waits for it.
@@ -141,9 +224,9 @@ impl Operator {
         lines[lines.len().saturating_sub(LINES)..].join("\n")
     }
 
-    /// Where all processes of this run log.
+    /// Where all processes of this operator log.
     pub fn log(&self) -> PathBuf {
-        self.folder.join("operator.log")
+        self.folder.join(format!("{}.log", self.name))
     }
 
     async fn remember_requests(&mut self) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Others who change workloads: an autoscaler, and a GitOps controller that reverts.
+//! Others who change workloads: an autoscaler, and a `GitOps` controller that reverts.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::stage::Stage;
 const EVERY: Duration = Duration::from_secs(15);
 const LOOKS: u32 = 8;
 /// How long it goes on.
-pub(crate) const LAST: Duration = Duration::from_secs(15 * 8);
+pub(crate) const LAST: Duration = Duration::from_mins(2);
 
 /// An autoscaler owns the replicas from now on, and moves them for a while.
 pub(crate) async fn autoscale(stage: &Stage, one: &Workload) {
@@ -29,7 +29,7 @@ pub(crate) async fn autoscale(stage: &Stage, one: &Workload) {
     }
 }
 
-/// A GitOps controller tracks the workload from now on, and puts back what others change for a while.
+/// A `GitOps` controller tracks the workload from now on, and puts back what others change for a while.
 pub(crate) async fn revert(stage: &Stage, one: &Workload) {
     let id = format!("apps:apps/{}:{}/{}", one.kind, one.namespace, one.name);
     let tracked = stage

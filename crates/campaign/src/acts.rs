@@ -293,7 +293,7 @@ fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Bro
     Ok(())
 }
 
-/// An autoscaler owns replicas; a GitOps controller owns every field.
+/// An autoscaler owns replicas; a `GitOps` controller owns every field.
 fn owner_forbids(case: &Case<'_>, objects: &Objects) -> bool {
     let (namespace, name) = (&case.entry.namespace, &case.target.1);
     let scaled = objects

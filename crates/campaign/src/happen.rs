@@ -218,7 +218,7 @@ fn delete_pod(server: &Server, one: &Workload) {
 fn edit(server: &Server, policy: Option<&Policy>, change: impl FnOnce(&mut Value)) {
     if let Some(one) = policy {
         server.update(kind(one), one.namespace, &one.name, |object| {
-            change(&mut object["spec"])
+            change(&mut object["spec"]);
         });
     }
 }
@@ -233,7 +233,7 @@ fn kind(one: &Policy) -> &'static str {
 
 fn pause(server: &Server, pause: Value) {
     server.update("HealingConfig", "", "cluster", |config| {
-        config["spec"]["pause"] = pause
+        config["spec"]["pause"] = pause;
     });
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct State {
     pub(crate) stopped: Option<Duration>,
     /// Since when no policy enforces over a workload that one enforced over before.
     pub(crate) unenforced: BTreeMap<(String, String, String), Duration>,
-    /// Since when an autoscaler or a GitOps controller owns a workload.
+    /// Since when an autoscaler or a `GitOps` controller owns a workload.
     pub(crate) owned: BTreeMap<(String, String), Duration>,
     /// The highest number of acts per hour that each policy ever had.
     pub(crate) allowed: BTreeMap<String, u64>,
@@ -130,7 +130,7 @@ impl Judge {
         };
         let state = judge.state.clone();
         server.on_applied(move |entry, events, objects| {
-            applied(&mut lock(&state), entry, events, objects)
+            applied(&mut lock(&state), entry, events, objects);
         });
         let state = judge.state.clone();
         server.on_write(move |event, objects| happened(&mut lock(&state), event, objects));

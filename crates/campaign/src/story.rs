@@ -19,8 +19,11 @@ pub struct Story {
     /// What it tells.
     pub name: &'static str,
     history: History,
-    then: Option<(fn(&Value) -> bool, Event)>,
+    then: Option<(IsTime, Event)>,
 }
+
+/// Whether a record says that it is time.
+type IsTime = fn(&Value) -> bool;
 
 /// What happens to one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -248,13 +248,23 @@ mod ratios {
         );
         println!("| pods | suspects | decide() | scan | ratio |");
         println!("|---|---|---|---|---|");
-        line("10,000", "15", small());
-        line("150,000", "15", large());
-        line("150,000", "15,000", storm());
-        println!();
+        let few = line("10,000", "15", small());
+        let many = line("150,000", "15", large());
+        let storm = line("150,000", "15,000", storm());
+        let met = |met: bool| if met { "met" } else { "NOT met" };
+        let ratio = many / few;
+        println!(
+            "\ngoal: 150,000 pods cost at most 1.2 times what 10,000 do: {ratio:.2}, {}",
+            met(ratio <= 1.2)
+        );
+        println!(
+            "goal: 15,000 suspects within 1.5 s: {}, {}\n",
+            micros(storm),
+            met(storm <= 1.5e6)
+        );
     }
 
-    fn line(pods: &str, suspects: &str, case: &Case) {
+    fn line(pods: &str, suspects: &str, case: &Case) -> f64 {
         let round = median(|| decide(&case.world, now()).effects.len());
         let scan = median(|| scan(&case.facts));
         println!(
@@ -263,6 +273,7 @@ mod ratios {
             micros(scan),
             round / scan
         );
+        round
     }
 
     fn micros(micros: f64) -> String {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubemend_api::config::ClusterBudget;
 use kubemend_api::policy::StrategyKind;
-use kubemend_api::{HealingConfigStatus, Mode};
+use kubemend_api::{HealingConfig, HealingConfigStatus, Mode};
 
 use crate::change::{Await, Change, Object, Reply, Unreadable};
 use crate::episode::Episode;
@@ -119,6 +119,24 @@ pub struct Config {
     pub exclude: BTreeSet<Text>,
     pub budget: ClusterBudget,
     pub stored: HealingConfigStatus,
+}
+
+impl Config {
+    fn read(config: &HealingConfig) -> Self {
+        let spec = &config.spec;
+        Self {
+            generation: config.metadata.generation.unwrap_or_default(),
+            ceiling: spec.mode_ceiling,
+            pause: spec.pause.as_ref().map(|pause| pause.reason.clone()),
+            exclude: spec
+                .exclude_namespaces
+                .iter()
+                .map(|name| Text::from(name.as_str()))
+                .collect(),
+            budget: spec.budget.clone().unwrap_or_default(),
+            stored: config.status.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// An effect that was begun and whose end is not seen yet.

@@ -19,7 +19,7 @@ fn owned(namespace: &str, name: &str, kind: &str, owner: &str) -> Value {
         "ownerReferences": [{"kind": kind, "name": "web", "uid": owner, "controller": true}]}})
 }
 
-/// A Deployment, its ReplicaSet and its pod, in namespace `cafe`.
+/// A Deployment, its `ReplicaSet` and its pod, in namespace `cafe`.
 fn cafe() -> (World, TargetKey) {
     let mut world = World::new(Settings::default());
     let web = json!({"metadata": {"namespace": "cafe", "name": "web", "uid": "web"}, "spec": {"replicas": 1}});

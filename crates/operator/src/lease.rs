@@ -130,11 +130,18 @@ impl<S: Fn() -> String> Elector<S> {
             }
             Err(_) => warn!(lease = self.name, "no answer about the Lease"),
         }
-        let next = started + self.times.every;
-        sleep_until(self.held_until().map_or(next, |at| at.min(next))).await;
+        sleep_until(self.next(started)).await;
         if self.held_until().is_some_and(|at| at <= Instant::now()) {
             self.lose("it could not be renewed in time");
         }
+    }
+
+    /// When to try again: once a period, and at once when one's own hold or another's Lease ends.
+    fn next(&self, started: Instant) -> Instant {
+        let next = started + self.times.every;
+        let other = || self.other_ends().filter(|at| *at > Instant::now());
+        let ends = self.held_until().or_else(other);
+        ends.map_or(next, |at| at.min(next))
     }
 
     async fn attempt(&mut self) -> kube::Result<Try> {
@@ -176,14 +183,20 @@ impl<S: Fn() -> String> Elector<S> {
 
     /// Who else holds the Lease, as far as we have seen.
     fn other_holder(&self) -> Option<String> {
+        let ends = self.other_ends()?;
+        let holder = self.seen.as_ref()?.spec.holder_identity.clone()?;
+        (Instant::now() < ends).then_some(holder)
+    }
+
+    /// When the Lease of another holder ends, unless it is renewed.
+    fn other_ends(&self) -> Option<Instant> {
         let Seen { spec, since } = self.seen.as_ref()?;
         let holder = spec.holder_identity.as_deref().unwrap_or_default();
         let seconds = spec
             .lease_duration_seconds
             .and_then(|seconds| u64::try_from(seconds).ok());
         let duration = seconds.map_or(self.times.duration, Duration::from_secs);
-        let held = !holder.is_empty() && holder != self.identity && since.elapsed() < duration;
-        held.then(|| holder.to_owned())
+        (!holder.is_empty() && holder != self.identity).then(|| *since + duration)
     }
 
     /// The Lease as it is, under its resourceVersion, held by `holder`; nobody where that is empty.

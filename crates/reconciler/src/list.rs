@@ -87,6 +87,12 @@ impl List {
         // Every page carries the version of the snapshot, which is where a watch goes on.
         self.version = meta.resource_version;
         let last = meta.next.is_empty();
+        if !last && self.next.as_ref() == Some(&meta.next) {
+            // Each page goes on from another key; one that goes on from itself never ends.
+            return Err(Failure::Garbage(
+                "a page of a list repeats itself".to_owned(),
+            ));
+        }
         self.next = Some(meta.next);
         Ok(Page { last, ..page })
     }

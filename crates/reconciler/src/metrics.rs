@@ -40,6 +40,7 @@ pub struct Metrics {
     freshness: Family<Of, Gauge<f64, std::sync::atomic::AtomicU64>>,
     watch_failures: Family<Trouble, Counter>,
     unreadable: Family<Of, Gauge>,
+    leader: Gauge,
     pub(crate) requests: Family<Asked, Counter>,
 }
 
@@ -106,6 +107,7 @@ impl Default for Metrics {
             freshness: Family::default(),
             watch_failures: Family::default(),
             unreadable: Family::default(),
+            leader: Gauge::default(),
             requests: Family::default(),
         };
         metrics.registry = Arc::new(metrics.register());
@@ -178,6 +180,11 @@ impl Metrics {
             self.unreadable.clone(),
         );
         all.register(
+            "kubemend_leader",
+            "1 while this process holds the Lease and may act",
+            self.leader.clone(),
+        );
+        all.register(
             "kubemend_api_requests",
             "Requests to the API server",
             self.requests.clone(),
@@ -193,6 +200,7 @@ impl Metrics {
             };
             self.freshness.get_or_create(&of).set(age.as_secs_f64());
         }
+        self.leader.set(i64::from(health.leads()));
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
         Ok(out)

@@ -211,9 +211,9 @@ async fn another_workload_is_healed_and_each_bad_object_is_told_of_once() {
     stage
         .until("ready", |stage| stage.health.ready().is_ok())
         .await;
-    later
-        .iter()
-        .for_each(|one| drop(stage.server.put(one.clone())));
+    for one in later {
+        drop(stage.server.put(one.clone()));
+    }
     stage.break_web();
     stage
         .until("web recovers", |stage| stage.phase() == "Recovered")

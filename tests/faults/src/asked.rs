@@ -118,16 +118,16 @@ impl Asked {
 mod tests {
     use super::*;
 
-    fn asked(method: Method, uri: &'static str) -> Asked {
-        Asked::of(&method, &Uri::from_static(uri))
+    fn asked(method: &Method, uri: &'static str) -> Asked {
+        Asked::of(method, &Uri::from_static(uri))
     }
 
     #[test]
     fn a_collection_is_narrowed_to_a_namespace() {
-        let pods = asked(Method::GET, "/api/v1/pods?limit=500");
+        let pods = asked(&Method::GET, "/api/v1/pods?limit=500");
         assert_eq!(pods.within("a"), "/api/v1/namespaces/a/pods?limit=500");
         let policies = asked(
-            Method::GET,
+            &Method::GET,
             "/apis/kubemend.io/v1alpha1/clusterhealingpolicies?watch=true",
         );
         assert!(
@@ -135,7 +135,7 @@ mod tests {
                 .within("a")
                 .ends_with("?watch=true&fieldSelector=metadata.name%3Da")
         );
-        let eviction = asked(Method::POST, "/api/v1/namespaces/a/pods/web-1/eviction");
+        let eviction = asked(&Method::POST, "/api/v1/namespaces/a/pods/web-1/eviction");
         assert_eq!(eviction.what(), "create pods/eviction");
         assert_eq!(
             (eviction.namespace.as_str(), eviction.name.as_str()),

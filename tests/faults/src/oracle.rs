@@ -108,10 +108,9 @@ impl Reference {
             let have = run.acts.get(name).copied().unwrap_or(0);
             (have > want + 1).then(|| differs(name, Some(want), Some(&have)))
         });
-        let open = run
-            .facts
-            .iter()
-            .filter(|(name, value)| name.ends_with(".ended") && *value != "true");
+        let open = run.facts.iter().filter(|(name, value)| {
+            name.split('.').next_back() == Some("ended") && *value != "true"
+        });
         counts
             .chain(open.map(|(name, _)| format!("{name} is not true")))
             .collect()

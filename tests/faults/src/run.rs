@@ -69,7 +69,7 @@ impl Bench {
         );
         let gateway = Gateway::new(clients, &namespace.name, plan.cloned(), &trace)?;
         let recipe = self.recipe(&gateway, &namespace.name, label).await?;
-        let mut keeper = Keeper::start(gateway.clone(), recipe, self.cluster.clone())?;
+        let mut keeper = Keeper::start(gateway.clone(), recipe, &self.cluster)?;
         keeper
             .ready(Duration::from_secs(30))
             .await
@@ -143,7 +143,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(gateway: Arc<Gateway>, recipe: Recipe, cluster: Cluster) -> Result<Self> {
+    fn start(gateway: Arc<Gateway>, recipe: Recipe, cluster: &Cluster) -> Result<Self> {
         let leases = Api::namespaced(cluster.client(), "kubemend-system");
         let (active, blind, thawed, taken_over) = (None, None, None, None);
         let mut keeper = Self {

@@ -19,8 +19,8 @@ pub const STORIES: [&str; 6] = ["restart", "chain", "relapse", "overlap", "budge
 /// Longer than the slowest story with the slowest fault.
 const UNTIL_ENDED: u64 = 120;
 
-const VERIFY: &str = "verify: {timeout: 8s, stableFor: 5s, relapseWindow: 8s}";
-const PATIENT: &str = "verify: {timeout: 8s, stableFor: 5s, relapseWindow: 30s}";
+const VERIFY: &str = "verify: {timeout: 20s, stableFor: 5s, relapseWindow: 8s}";
+const PATIENT: &str = "verify: {timeout: 20s, stableFor: 5s, relapseWindow: 30s}";
 
 /// One story in its namespace.
 pub struct Story<'a> {

@@ -145,7 +145,9 @@ impl Stream {
             Some(Fault::F10Replayed) if !key.is_empty() => {
                 self.send(frame.clone())?;
                 self.send(frame.clone())?;
-                if let Some(before) = self.last.insert(key, frame) {
+                // Nothing of an object follows its DELETED, save the DELETED itself.
+                let gone = frame.starts_with(b"{\"type\":\"DELETED\"");
+                if let Some(before) = self.last.insert(key, frame).filter(|_| !gone) {
                     self.send(before)?;
                 }
                 return Ok(());

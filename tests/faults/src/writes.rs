@@ -177,11 +177,11 @@ impl Gateway {
     /// A user's edit of the very object that the operator is about to change.
     async fn edit(&self, asked: &Asked) -> Result<()> {
         let plural = asked.resource.split('/').next().unwrap_or_default();
-        let path = format!("{}/{}", path(plural, &asked.namespace)?, asked.name);
-        let patch = json!({"metadata": {"annotations": {"example.com/edited": "by a user"}}});
-        let request = Request::patch(path)
+        let object = format!("{}/{}", path(plural, &asked.namespace)?, asked.name);
+        let edited = json!({"metadata": {"annotations": {"example.com/edited": "by a user"}}});
+        let request = Request::patch(object)
             .header("content-type", "application/merge-patch+json")
-            .body(Body::from(patch.to_string().into_bytes()))?;
+            .body(Body::from(edited.to_string().into_bytes()))?;
         self.user.send(request).await?;
         self.phase.send_replace(Phase::Over);
         Ok(())

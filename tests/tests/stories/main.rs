@@ -6,6 +6,7 @@ mod slow_crash;
 mod ten_pods;
 mod modes;
 mod kills;
+mod leaders;
 mod installed;
 mod guards;
 mod forgery;
@@ -79,6 +80,10 @@ fn exclusive() -> Vec<Story> {
         story(
             "g-five-kills-change-nothing",
             kills::five_kills_change_nothing,
+        ),
+        story(
+            "k-four-leader-changes-lose-and-double-nothing",
+            leaders::four_changes_lose_and_double_nothing,
         ),
         story(
             "h-installed-as-a-pod",

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use kube_core::ResourceExt;
 use kubemend_api::policy::StrategyKind;
+use kubemend_api::steps;
 use kubemend_api::targets::WorkloadKind;
-use kubemend_api::{HealingConfig, steps};
 
 use super::{Config, Pod, Workload, World};
 use crate::change::Object;
 use crate::episode::Episode;
 use crate::facts::{
-    Name, NamespaceFacts, Phase, PodFacts, RevisionFacts, TargetKey, Text, WorkloadFacts,
-    version_number,
+    Name, NamespaceFacts, Phase, PodFacts, RevisionFacts, TargetKey, WorkloadFacts, version_number,
 };
 use crate::moment::{Millis, Moment};
 use crate::policy::{Chain, Policy, PolicyId, Strategy};
@@ -63,7 +62,7 @@ impl World {
                 Some((Source::ClusterStrategies, name))
             }
             Object::Config(config) => {
-                let known = self.config.replace(read_config(&config));
+                let known = self.config.replace(Config::read(&config));
                 if known.map(|one| one.ceiling) != self.config.as_ref().map(|one| one.ceiling) {
                     self.note_all_unproven();
                 }
@@ -386,20 +385,4 @@ fn failing_since(known: Option<&Pod>, pod: &PodFacts) -> Option<Moment> {
     let long_run = finished.since(started) >= STREAK_ENDS;
     let news = before.is_none_or(|before| finished > before);
     Some(if news && long_run { finished } else { since })
-}
-
-fn read_config(config: &HealingConfig) -> Config {
-    let spec = &config.spec;
-    Config {
-        generation: config.metadata.generation.unwrap_or_default(),
-        ceiling: spec.mode_ceiling,
-        pause: spec.pause.as_ref().map(|pause| pause.reason.clone()),
-        exclude: spec
-            .exclude_namespaces
-            .iter()
-            .map(|name| Text::from(name.as_str()))
-            .collect(),
-        budget: spec.budget.clone().unwrap_or_default(),
-        stored: config.status.clone().unwrap_or_default(),
-    }
 }

@@ -49,12 +49,12 @@ impl World {
         let mut owned_by = |owner: &Text, hash| {
             let owner = (key.namespace.clone(), owner.clone());
             let names = self.pods_by_owner.get(&owner).into_iter().flatten();
-            let named = names.map(|name| Name {
+            let pods_named = names.map(|name| Name {
                 namespace: key.namespace.clone(),
                 name: name.clone(),
             });
             pods.extend(
-                named
+                pods_named
                     .filter_map(|name| self.pods.get(&name))
                     .map(|pod| (pod, hash)),
             );
