@@ -143,7 +143,25 @@ fn encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use http::Response;
+    use kube::client::Body;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_page_that_goes_on_from_itself_ends_the_list() {
+        let again = r#"{"metadata": {"resourceVersion": "7", "continue": "same"}, "items": []}"#;
+        let server = tower::service_fn(async move |_: http::Request<Body>| {
+            Ok::<_, Infallible>(Response::new(Body::from(again.as_bytes().to_vec())))
+        });
+        let client = Client::new(server, "default");
+        let mut list = List::begin(Source::Pods, &Clock::system());
+        assert!(!list.page(&client).await.unwrap().last);
+        let refused = list.page(&client).await.err().unwrap();
+        assert!(refused.to_string().contains("repeats itself"), "{refused}");
+    }
 
     #[test]
     fn a_bad_item_spoils_only_itself() {
