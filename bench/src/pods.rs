@@ -83,10 +83,12 @@ fn spec(number: usize, app: &str, containers: &[&str]) -> Value {
         json!({ "httpGet": { "path": path, "port": 8080, "scheme": "HTTP" }, "initialDelaySeconds": 5, "timeoutSeconds": 1,
                 "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3 })
     };
+    // Pods with a proxy say less themselves, so that all are of the size that is usual.
+    let settings = if containers.len() > 1 { 1 } else { 9 };
     let container = |name: &&str| {
         json!({
             "name": name, "image": format!("registry.example/{app}/{name}:1.14.2"), "imagePullPolicy": "IfNotPresent",
-            "env": (0..9).map(env).collect::<Vec<_>>(),
+            "env": (0..settings).map(env).collect::<Vec<_>>(),
             "ports": [{ "name": "http", "containerPort": 8080, "protocol": "TCP" }, { "name": "metrics", "containerPort": 9090, "protocol": "TCP" }],
             "resources": { "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "memory": "256Mi" } },
             "livenessProbe": probe("/healthz"), "readinessProbe": probe("/readyz"),
@@ -165,7 +167,9 @@ fn managed(containers: &[&str]) -> Value {
             "f:terminationMessagePolicy",
             "f:volumeMounts",
         ];
-        let members: serde_json::Map<_, _> = members
+        // A proxy is put in by a webhook, which sets little.
+        let told = if name == &"proxy" { 5 } else { members.len() };
+        let members: serde_json::Map<_, _> = members[..told]
             .iter()
             .map(|one| ((*one).to_owned(), json!({ ".": {} })))
             .collect();
