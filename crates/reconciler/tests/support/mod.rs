@@ -16,7 +16,7 @@ use kubemend_engine::facts::template;
 use kubemend_engine::{Effect, Episode, Moment, Source};
 use kubemend_reconciler::effect::Hands;
 use kubemend_reconciler::{Clock, Metrics};
-use kubemend_sim::{Matcher, Server, Settings, Verb as Http};
+use kubemend_sim::{FaultKind, Matcher, Server, Settings, Verb as Http};
 use kubemend_status::Fence;
 use kubemend_status::fence::Term;
 use serde_json::{Value, json};
@@ -259,4 +259,22 @@ pub fn record_write() -> Matcher {
         .verb(Http::Update)
         .resource("healingevents")
         .subresource("status")
+}
+
+/// Every verb that takes something away or changes it.
+pub const VERBS: [Verb; 4] = [Verb::Evict, Verb::Delete, Verb::Scale, Verb::Rollback];
+
+/// Answers that leave open whether the write took effect, and answers that only seem to.
+pub fn unclear() -> Vec<FaultKind> {
+    vec![
+        FaultKind::status(500, "InternalError"),
+        FaultKind::status(503, "ServiceUnavailable"),
+        FaultKind::status(504, "Timeout"),
+        FaultKind::Hang,
+        FaultKind::DropBefore,
+        FaultKind::LostReply,
+        FaultKind::ReplyAfterApply504,
+        FaultKind::GarbageBody,
+        FaultKind::DelayReply(Duration::from_secs(15)),
+    ]
 }
