@@ -67,15 +67,14 @@ impl Operator {
     pub fn beside(&self, name: &str, port: Option<u16>) -> Result<Self> {
         let kubeconfig = self.folder.join(format!("kubeconfig-{name}"));
         let text = fs::read_to_string(&self.kubeconfig)?;
-        let redirected = text
-            .lines()
-            .map(|line| match (port, line.split_once("server:")) {
-                (Some(port), Some((indent, _))) => {
-                    format!("{indent}server: https://127.0.0.1:{port}")
-                }
-                _ => line.to_owned(),
-            });
-        fs::write(&kubeconfig, redirected.collect::<Vec<_>>().join("\n"))?;
+        let server = self.cluster.lab().server();
+        ensure!(
+            text.contains(&server),
+            "{} does not name {server}",
+            self.kubeconfig.display()
+        );
+        let through = port.map_or(server.clone(), |port| format!("https://127.0.0.1:{port}"));
+        fs::write(&kubeconfig, text.replace(&server, &through))?;
         Ok(Self {
             cluster: self.cluster.clone(),
             folder: self.folder.clone(),
