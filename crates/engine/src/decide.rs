@@ -171,6 +171,11 @@ impl Round<'_> {
             if busy.contains(key) || self.world.in_flight(key, self.now).is_some() {
                 continue;
             }
+            let again = self.world.refused_marks.get(key).copied();
+            if again.is_some_and(|again| again > self.now) {
+                self.wake(again);
+                continue;
+            }
             match proof::progress(self.world, key, self.now) {
                 Progress::Proven(effect, true) => {
                     self.effect(effect);

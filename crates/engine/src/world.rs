@@ -77,6 +77,8 @@ pub struct World {
     members: BTreeMap<PolicyId, BTreeSet<TargetKey>>,
     /// Deployments whose current revision has not proven all that their chains ask for.
     pub(crate) unproven: BTreeSet<TargetKey>,
+    /// Whose mark was refused, and when it may be tried again.
+    pub(crate) refused_marks: BTreeMap<TargetKey, Moment>,
     /// Proof marks of revisions under DryRun: they stay in memory until Enforce.
     proofs: BTreeMap<Text, Proof>,
     flights: BTreeMap<TargetKey, Flight>,
@@ -182,6 +184,9 @@ pub(crate) struct Tombstone {
 /// An input is fresh for so long after a frame, a bookmark or a restarted watch.
 pub const FRESH_FOR: Millis = 25_000;
 
+/// A proof mark that was refused is tried again after this time: nobody waits for it.
+const MARK_AGAIN: Millis = 30_000;
+
 impl World {
     /// An empty world: nothing is synced, nobody leads.
     pub fn new(settings: Settings) -> Self {
@@ -206,6 +211,7 @@ impl World {
             matches: BTreeMap::new(),
             members: BTreeMap::new(),
             unproven: BTreeSet::new(),
+            refused_marks: BTreeMap::new(),
             proofs: BTreeMap::new(),
             flights: BTreeMap::new(),
             fresh: BTreeMap::new(),
@@ -279,10 +285,11 @@ impl World {
             flight.done = true;
             flight.awaits = reply.awaits;
             flight.retry_at = reply.retry_at;
+            // A mark that is refused must not keep the target from being healed, nor be forgotten:
+            // a workload that is well may not change for days, and then have nothing to go back to.
             if flight.proves && flight.retry_at.take().is_some() {
-                // A mark that is refused must not keep the target from being healed: the next
-                // change of the workload is soon enough to try again.
-                self.unproven.remove(&target);
+                let again = now.plus(MARK_AGAIN);
+                self.refused_marks.insert(target.clone(), again);
             }
         }
         self.settle_flight(&target);

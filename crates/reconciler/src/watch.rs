@@ -9,7 +9,7 @@ use http::{HeaderValue, header};
 use kube::Client;
 use kube::core::Status;
 use kubemend_engine::change::{self, Change};
-use kubemend_engine::facts::Name;
+use kubemend_engine::facts::{Name, version_number};
 use kubemend_engine::{Moment, Source};
 use kubemend_status::Failure;
 use kubemend_status::call::{self, Request};
@@ -220,6 +220,17 @@ impl Watch {
         let hole = |error: serde_json::Error| End::Relist(Failure::Garbage(error.to_string()));
         let event: Event<'_> = serde_json::from_slice(frame).map_err(hole)?;
         let json = event.object.get().as_bytes();
+        // A watch goes forward: what is older than what was seen is a replay, and would bring back
+        // what is gone. Versions are compared as numbers (KEP-5504).
+        let seen = change::version_of(json);
+        if seen.is_some_and(|seen| seen < version_number(version)) {
+            tracing::debug!(
+                kind = self.source.kind(),
+                seen,
+                "an older frame is passed over"
+            );
+            return Ok(());
+        }
         match event.kind {
             "ERROR" => return Err(refused(json)),
             "BOOKMARK" => {}
@@ -241,7 +252,7 @@ impl Watch {
             }
         }
         self.metrics.unreadable(self.source, self.unreadable.len());
-        if let Some(seen) = change::version_of(json) {
+        if let Some(seen) = seen {
             *version = seen.to_string();
         }
         Ok(())

@@ -86,9 +86,11 @@ impl Story<'_> {
         match self.name {
             "chain" => {
                 self.namespace.proven("web", UNTIL_ENDED).await?;
-                self.namespace
-                    .apply(&deployment("web", "2", CRASHES))
-                    .await?;
+                // A pod that is ready for a moment must not end the rollout: whether a restart is
+                // tried or passed over would be chance.
+                let release = deployment("web", "2", CRASHES)
+                    .replace("  replicas: 1\n", "  replicas: 1\n  minReadySeconds: 3\n");
+                self.namespace.apply(&release).await?;
             }
             "relapse" => {
                 self.crash("web").await?;

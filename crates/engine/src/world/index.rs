@@ -300,6 +300,7 @@ impl World {
     pub(super) fn forget_target(&mut self, key: &TargetKey) {
         self.match_target(key);
         self.unproven.remove(key);
+        self.refused_marks.remove(key);
     }
 
     fn keys_in(&self, namespace: &str) -> Vec<TargetKey> {
@@ -314,6 +315,7 @@ impl World {
     pub(super) fn note_unproven(&mut self, key: &TargetKey) {
         if crate::proof::is_proven(self, key) {
             self.unproven.remove(key);
+            self.refused_marks.remove(key);
         } else {
             self.unproven.insert(key.clone());
         }

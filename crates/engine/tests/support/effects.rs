@@ -4,7 +4,7 @@ use kubemend_engine::change::{self, Change, Object};
 use kubemend_engine::episode::{Attempt, Done, Episode, Verb};
 use kubemend_engine::facts::{Name, Proof, Text};
 use kubemend_engine::source::Source;
-use kubemend_engine::{Effect, record};
+use kubemend_engine::{Effect, Moment, record};
 use serde_json::Value;
 
 use super::objects::{self, moment};
@@ -47,6 +47,9 @@ impl Stage {
                 hash,
                 ..
             } => {
+                if self.refusal().is_some() {
+                    return Some(None);
+                }
                 self.mark(&target.name, &revision.name, hash, *proof);
                 None
             }
@@ -55,6 +58,12 @@ impl Stage {
                 None
             }
         })
+    }
+
+    /// When what is refused now may be tried again; `None` where nothing is refused.
+    pub(super) fn refusal(&self) -> Option<Moment> {
+        let refused = matches!(self.results.first(), Some((Done::NotApplied, _)));
+        refused.then(|| moment(self.now).plus(5_000))
     }
 
     #[allow(clippy::option_option)] // as above

@@ -311,7 +311,10 @@ impl Stage {
                 target: effect.target(),
                 record,
                 awaits,
-                retry_at: None,
+                retry_at: match effect {
+                    Effect::Prove { .. } => self.refusal(),
+                    _ => None,
+                },
             };
             match &mut self.held_replies {
                 Some(held) => held.push(reply),

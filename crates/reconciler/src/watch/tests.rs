@@ -1,5 +1,6 @@
 //! A watch against a server that closes, freezes, forgets and garbles.
 
+use bytes::Bytes;
 use kubemend_sim::{FaultKind, Matcher, Server, Settings, Verb, WatchFault};
 use serde_json::json;
 
@@ -219,6 +220,44 @@ async fn a_garbled_frame_is_a_hole_that_a_list_closes() {
         words.contains(&"list".to_owned()) && words.contains(&"object".to_owned()),
         "{words:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_frame_is_passed_over() {
+    let (sender, mut changes) = mpsc::channel(10);
+    let (_relist, asked) = mpsc::channel(1);
+    let mut watch = Watch {
+        source: Source::Pods,
+        client: Server::new(Settings::default()).client(),
+        changes: sender,
+        clock: Clock::starting_at(Moment::from_millis(0)),
+        health: Health::default(),
+        metrics: Metrics::default(),
+        relist: asked,
+        unreadable: BTreeSet::new(),
+    };
+    let frame = |kind: &str, name: &str, at: u32| {
+        let meta = json!({"namespace": "shop", "name": name, "resourceVersion": at.to_string()});
+        let object = json!({"kind": "Pod", "metadata": meta});
+        Bytes::from(json!({"type": kind, "object": object}).to_string())
+    };
+    let mut version = "7".to_owned();
+    for (kind, name, at) in [
+        ("MODIFIED", "a", 9),
+        ("DELETED", "a", 10),
+        ("MODIFIED", "a", 8),
+        ("BOOKMARK", "", 6),
+        ("DELETED", "a", 10),
+        ("ADDED", "b", 11),
+    ] {
+        drop(watch.frame(&frame(kind, name, at), &mut version).await);
+    }
+    let mut seen = Vec::new();
+    while let Ok(change) = changes.try_recv() {
+        seen.push(matches!(change, Change::Gone { .. }));
+    }
+    assert_eq!(seen, [false, true, true, false]);
+    assert_eq!(version, "11");
 }
 
 #[tokio::test(start_paused = true)]
