@@ -75,8 +75,10 @@ impl Story<'_> {
             self.namespace.cluster.apply(place, document).await?;
         }
         for app in self.apps() {
-            self.namespace.apply(&deployment(app, "1", "{}")).await?;
-            self.namespace.ready_pods(app, 1, 60).await?;
+            self.namespace
+                .apply(&self.deployment(app, "1", "{}"))
+                .await?;
+            self.namespace.ready_pods(app, self.replicas(), 60).await?;
         }
         Ok(())
     }
@@ -86,11 +88,9 @@ impl Story<'_> {
         match self.name {
             "chain" => {
                 self.namespace.proven("web", UNTIL_ENDED).await?;
-                // A pod that is ready for a moment must not end the rollout: whether a restart is
-                // tried or passed over would be chance.
-                let release = deployment("web", "2", CRASHES)
-                    .replace("  replicas: 1\n", "  replicas: 1\n  minReadySeconds: 3\n");
-                self.namespace.apply(&release).await?;
+                self.namespace
+                    .apply(&self.deployment("web", "2", CRASHES))
+                    .await?;
             }
             "relapse" => {
                 self.crash("web").await?;
@@ -106,7 +106,7 @@ impl Story<'_> {
             }
             "edited" => {
                 self.namespace
-                    .apply(&deployment("web", "1", CRASHES))
+                    .apply(&self.deployment("web", "1", CRASHES))
                     .await?;
                 self.wait("a restart is tried", |one| {
                     !record::attempts(one).is_empty()
@@ -225,6 +225,23 @@ impl Story<'_> {
         } else {
             &["web"]
         }
+    }
+
+    /// Of two pods, the old one stays beside a new one that fails: the rollout goes on for certain,
+    /// where with one it would be chance whether a restart is tried or passed over.
+    fn replicas(&self) -> usize {
+        if self.name == "chain" { 2 } else { 1 }
+    }
+
+    fn deployment(&self, name: &str, release: &str, annotations: &str) -> String {
+        let steady = if self.name == "chain" { 3 } else { 0 };
+        deployment(name, release, annotations).replace(
+            "  replicas: 1\n",
+            &format!(
+                "  replicas: {}\n  minReadySeconds: {steady}\n",
+                self.replicas()
+            ),
+        )
     }
 
     fn policy(&self, name: &str, steps: &[String]) -> String {

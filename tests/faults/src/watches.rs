@@ -87,7 +87,10 @@ impl Stream {
         let mut rest = BytesMut::new();
         loop {
             if *phases.borrow_and_update() == Phase::Over && !self.held.is_empty() {
-                for frame in std::mem::take(&mut self.held).into_values() {
+                let mut frames: Vec<_> = std::mem::take(&mut self.held).into_values().collect();
+                // However late, a watch tells in the order of versions.
+                frames.sort_by_key(|frame| identify(frame).1.parse::<u64>().unwrap_or(0));
+                for frame in frames {
                     self.send(frame)?;
                 }
             }
