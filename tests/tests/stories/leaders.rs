@@ -170,6 +170,14 @@ async fn nothing_lost_or_doubled(namespace: &Namespace) -> Result<()> {
         created == 1 + ACTS,
         "{created} pods were created, but {ACTS} were taken away"
     );
+    // What still fails must not be answered while its namespace is being taken away.
+    let policies = ["delete", "healingpolicy", "--all", "-n", &namespace.name];
+    namespace.cluster.kubectl(&policies).await?;
+    namespace
+        .record_when("the episode ends with its policy", 30, |one| {
+            record::status(one).ended_at.is_some()
+        })
+        .await?;
     Ok(())
 }
 
