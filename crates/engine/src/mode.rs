@@ -41,8 +41,8 @@ pub fn of_policy(world: &World, policy: &Policy) -> Effective {
     effective
 }
 
-/// The mode of a policy over one target. Excluded namespaces and those that are never targets
-/// count as suspended.
+/// The mode of a policy over one target. Excluded namespaces, those that are being deleted and
+/// those that are never targets count as suspended.
 pub fn effective(world: &World, policy: &Policy, key: &TargetKey) -> Effective {
     let mut effective = of_policy(world, policy);
     let namespace = &key.namespace;
@@ -58,14 +58,14 @@ pub fn effective(world: &World, policy: &Policy, key: &TargetKey) -> Effective {
             format!("HealingConfig/cluster: excludeNamespaces has {namespace}")
         });
     }
+    let facts = world.namespaces.get(namespace);
+    if facts.is_some_and(|one| one.deleting) {
+        effective.lower(Mode::Suspended, || {
+            format!("namespace {namespace} is being deleted")
+        });
+    }
     let annotated = [
-        (
-            world
-                .namespaces
-                .get(namespace)
-                .and_then(|one| one.mode.as_ref()),
-            "namespace",
-        ),
+        (facts.and_then(|one| one.mode.as_ref()), "namespace"),
         (
             world.workload(key).and_then(|one| one.facts.mode.as_ref()),
             "workload",

@@ -58,11 +58,7 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
     let Some(view) = View::of(world, key, now) else {
         return false;
     };
-    let leaving = world
-        .namespaces
-        .get(&key.namespace)
-        .is_some_and(|one| one.deleting);
-    if view.workload.deleting || view.workload.desired == 0 || leaving {
+    if view.workload.deleting || view.workload.desired == 0 {
         return false;
     }
     let Answer::Rule(rule, symptom) = claim::rule(policy, &view, None) else {

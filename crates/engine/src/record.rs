@@ -15,14 +15,16 @@ use crate::episode::{
 use crate::facts::{Name, Text};
 use crate::moment::Moment;
 
+mod read;
+
 /// Reads an episode from its record. The error names the field; the caller holds the target, as
 /// an unreadable record counts as an open attempt.
 pub fn decode(event: &HealingEvent) -> Result<Episode, String> {
     let meta = &event.metadata;
     let text = |value: &Option<String>| Text::from(value.as_deref().unwrap_or_default());
     let spec = event.spec.clone();
-    time("spec.failedAt", &spec.failed_at)?;
-    time("spec.detectedAt", &spec.detected_at)?;
+    read::time("spec.failedAt", &spec.failed_at)?;
+    read::time("spec.detectedAt", &spec.detected_at)?;
     let status = event.status.as_ref();
     Ok(Episode {
         id: Name {
@@ -37,7 +39,7 @@ pub fn decode(event: &HealingEvent) -> Result<Episode, String> {
             .as_ref()
             .and_then(|all| all.get(annotations::RETRY))
             .map(|value| value.chars().take(256).collect::<String>().into()),
-        state: status.map_or_else(|| Ok(State::default()), state)?,
+        state: status.map_or_else(|| Ok(State::default()), read::state)?,
     })
 }
 
@@ -224,126 +226,6 @@ fn write_undo(undo: &UndoState) -> EventUndo {
     }
 }
 
-fn state(status: &HealingEventStatus) -> Result<State, String> {
-    let text = |value: &Option<String>| value.as_deref().map(Text::from);
-    Ok(State {
-        phase: match &status.phase {
-            None => Phase::Pending,
-            Some(name) => Phase::ALL
-                .into_iter()
-                .find(|phase| phase.as_str() == name)
-                .ok_or_else(|| format!("status.phase {name:?} is unknown"))?,
-        },
-        reason: text(&status.reason),
-        message: status.message.clone(),
-        step: text(&status.step),
-        template_hash: text(&status.template_hash),
-        symptom: text(&status.symptom),
-        rule: text(&status.rule),
-        healthy_at: maybe_time("status.healthyAt", status.healthy_at.as_ref())?,
-        relapse_until: maybe_time("status.relapseUntil", status.relapse_until.as_ref())?,
-        ended_at: maybe_time("status.endedAt", status.ended_at.as_ref())?,
-        relapses: status
-            .relapses
-            .map_or(Ok(0), |count| number("status.relapses", count))?,
-        relapsed_at: maybe_time("status.relapsedAt", status.relapsed_at.as_ref())?,
-        longest_run: status.longest_run.as_ref().map(Duration::as_millis),
-        retried: text(&status.retried),
-        attempts: status
-            .attempts
-            .iter()
-            .map(read_attempt)
-            .collect::<Result<_, _>>()?,
-        skips: status.skips.iter().map(read_skip).collect(),
-        later_steps: status
-            .later_steps
-            .iter()
-            .map(|step| step.as_str().into())
-            .collect(),
-        spent: status
-            .spent
-            .iter()
-            .map(read_spent)
-            .collect::<Result<_, _>>()?,
-        baseline: status
-            .baseline
-            .iter()
-            .map(read_baseline)
-            .collect::<Result<_, _>>()?,
-        undo: status.undo.as_ref().map(read_undo).transpose()?,
-        evidence: status.evidence.clone(),
-    })
-}
-
-fn read_attempt(attempt: &EventAttempt) -> Result<Attempt, String> {
-    Ok(Attempt {
-        step: attempt.step.as_str().into(),
-        action: attempt.action,
-        intent_at: time("attempts.intentAt", &attempt.intent_at)?,
-        not_after: time("attempts.notAfter", &attempt.not_after)?,
-        rearmed: number("attempts.rearmed", attempt.rearmed)?,
-        requests: attempt
-            .requests
-            .iter()
-            .map(read_request)
-            .collect::<Result<_, _>>()?,
-        acted_at: maybe_time("attempts.actedAt", attempt.acted_at.as_ref())?,
-        outcome: maybe_named("attempts.outcome", &OUTCOMES, attempt.outcome.as_deref())?,
-        message: attempt.message.clone(),
-        judged_at: maybe_time("attempts.judgedAt", attempt.judged_at.as_ref())?,
-    })
-}
-
-fn read_request(request: &EventRequest) -> Result<Request, String> {
-    let text = |value: &Option<String>| value.as_deref().map(Text::from);
-    Ok(Request {
-        verb: named("requests.verb", &VERBS, &request.verb)?,
-        name: request.name.as_str().into(),
-        uid: request.uid.as_str().into(),
-        from: text(&request.from),
-        to: text(&request.to),
-        result: maybe_named("requests.result", &RESULTS, request.result.as_deref())?,
-        detail: text(&request.detail),
-    })
-}
-
-fn read_skip(skip: &EventSkip) -> Skipped {
-    Skipped {
-        step: skip.step.as_str().into(),
-        reason: skip.reason.as_str().into(),
-        message: skip.message.clone(),
-    }
-}
-
-fn read_spent(spent: &EventSpent) -> Result<Spent, String> {
-    let attempts = number("spent.attempts", spent.attempts)?;
-    Ok(Spent {
-        step: spent.step.as_str().into(),
-        attempts,
-    })
-}
-
-fn read_baseline(baseline: &EventBaseline) -> Result<Baseline, String> {
-    Ok(Baseline {
-        pod: baseline.pod.as_str().into(),
-        container: baseline.container.as_str().into(),
-        restarts: number("baseline.restarts", baseline.restarts)?,
-    })
-}
-
-fn read_undo(undo: &EventUndo) -> Result<UndoState, String> {
-    Ok(UndoState {
-        due_at: time("undo.dueAt", &undo.due_at)?,
-        from: number("undo.from", undo.from)?,
-        to: number("undo.to", undo.to)?,
-        intent_at: maybe_time("undo.intentAt", undo.intent_at.as_ref())?,
-        not_after: maybe_time("undo.notAfter", undo.not_after.as_ref())?,
-        rearmed: number("undo.rearmed", undo.rearmed)?,
-        done_at: maybe_time("undo.doneAt", undo.done_at.as_ref())?,
-        result: undo.result.as_deref().map(Text::from),
-    })
-}
-
 /// The words of the API for each enum; both directions read these tables.
 const OUTCOMES: [(&str, Outcome); 7] = [
     ("WouldAct", Outcome::WouldAct),
@@ -376,34 +258,4 @@ fn word<T: Copy + PartialEq>(table: &[(&str, T)], value: T) -> String {
 /// The outcome's word, for metrics and logs.
 pub fn outcome_word(outcome: Outcome) -> String {
     word(&OUTCOMES, outcome)
-}
-
-fn named<T: Copy>(field: &str, table: &[(&str, T)], name: &str) -> Result<T, String> {
-    table
-        .iter()
-        .find(|(word, _)| *word == name)
-        .map(|(_, value)| *value)
-        .ok_or_else(|| format!("{field} {name:?} is unknown"))
-}
-
-fn maybe_named<T: Copy>(
-    field: &str,
-    table: &[(&str, T)],
-    name: Option<&str>,
-) -> Result<Option<T>, String> {
-    name.map(|name| named(field, table, name)).transpose()
-}
-
-fn time(field: &str, at: &Timestamp) -> Result<Moment, String> {
-    at.as_millis()
-        .map(Moment::from_millis)
-        .ok_or_else(|| format!("{field} {at} is no point in time"))
-}
-
-fn maybe_time(field: &str, at: Option<&Timestamp>) -> Result<Option<Moment>, String> {
-    at.map(|at| time(field, at)).transpose()
-}
-
-fn number(field: &str, value: i64) -> Result<u32, String> {
-    u32::try_from(value).map_err(|_| format!("{field} {value} is no count"))
 }

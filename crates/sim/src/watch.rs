@@ -272,10 +272,9 @@ fn too_old_version(version: u64, objects: &Objects) -> Refusal {
     ))
 }
 
+/// Written around the object, which is not copied into a tree of its own first.
 fn frame(kind: &str, object: &Value) -> Bytes {
-    let mut line = json!({"type": kind, "object": object}).to_string();
-    line.push('\n');
-    line.into()
+    format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n").into()
 }
 
 /// An open watch, as the harness sees it.
