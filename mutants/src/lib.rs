@@ -49,7 +49,14 @@ impl Proof {
     pub fn args(self) -> &'static [&'static str] {
         match self {
             Self::Scenarios => &["-p", "kubemend-engine", "--test", "scenarios"],
-            Self::Replies => &["-p", "kubemend-reconciler", "--test", "replies"],
+            Self::Replies => &[
+                "-p",
+                "kubemend-reconciler",
+                "--test",
+                "replies_records",
+                "--test",
+                "replies_acts",
+            ],
             Self::Story => &["-p", "kubemend-reconciler", "--test", "story_b"],
             Self::Status => &["-p", "kubemend-status", "--lib"],
             Self::Watches => &["-p", "kubemend-reconciler", "--lib"],

@@ -54,7 +54,7 @@ impl Ledger {
                 }
             }
         }
-        for (target, takes) in world.taken() {
+        for (target, takes) in world.taken(now) {
             entries.push(Entry {
                 target: target.clone(),
                 policy: takes.policy.clone(),

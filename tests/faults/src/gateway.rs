@@ -100,7 +100,11 @@ impl Gateway {
                     let Ok(stream) = acceptor.accept(stream).await else {
                         return;
                     };
-                    let service = service_fn(move |request| gateway.clone().answer(request));
+                    // A request that came is answered to its end, and traced, though its process has died.
+                    let service = service_fn(move |request| {
+                        let answer = tokio::spawn(gateway.clone().answer(request));
+                        async move { answer.await? }
+                    });
                     // A connection that is dropped on purpose ends here with the error that dropped it.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)

@@ -66,7 +66,11 @@ impl Story<'_> {
                         )
                     )
             ),
-            "edited" => self.policy("web", &[restart, scale()]),
+            // The edit shall be seen before the second restart, however late it comes.
+            "edited" => {
+                let patient = restart.replace("initial: 5s, factor: 1, max: 5s", "initial: 15s");
+                self.policy("web", &[patient, scale()])
+            }
             _ => self.policy("web", &[restart]),
         };
         for document in policies.split("\n---\n") {
@@ -108,8 +112,13 @@ impl Story<'_> {
                 self.namespace
                     .apply(&self.deployment("web", "1", CRASHES))
                     .await?;
+                let took_effect = |result: &Option<String>| {
+                    matches!(result.as_deref(), Some("Applied" | "Unknown"))
+                };
                 self.wait("a restart is tried", |one| {
-                    !record::attempts(one).is_empty()
+                    let attempts = record::attempts(one);
+                    let mut requests = attempts.iter().flat_map(|one| &one.requests);
+                    is_over(one) || requests.any(|one| took_effect(&one.result))
                 })
                 .await?;
                 let steps = [step(

@@ -175,11 +175,13 @@ impl World {
         }
     }
 
-    /// What acts under way take from budgets although no record shows them yet.
-    pub(crate) fn taken(&self) -> impl Iterator<Item = (&TargetKey, &Takes)> {
+    /// What acts under way take from budgets although no record shows them yet. One whose intent was
+    /// refused takes nothing once it may be tried again: it would hold itself and others for ever.
+    pub(crate) fn taken(&self, now: Moment) -> impl Iterator<Item = (&TargetKey, &Takes)> {
         let takes = self
             .flights
             .iter()
+            .filter(move |(key, _)| self.in_flight(key, now).is_some())
             .filter_map(|(key, flight)| Some((key, flight.takes.as_ref()?)));
         takes.filter(|(_, takes)| {
             let record = self.records.get(&takes.record);

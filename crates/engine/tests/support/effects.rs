@@ -68,6 +68,11 @@ impl Stage {
 
     #[allow(clippy::option_option)] // as above
     fn act(&mut self, episode: &Episode) -> Option<Option<Box<Object>>> {
+        if std::mem::take(&mut self.refuse_intent) {
+            self.lines
+                .push(format!("{:<9} refused", objects::span(self.now)));
+            return Some(None);
+        }
         let version = version_of(&self.store_record(&record::encode(episode)));
         if self.crash == Some(Crash::AfterIntent) {
             return None;

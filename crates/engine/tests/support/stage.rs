@@ -35,6 +35,8 @@ pub struct Stage {
     pub crash: Option<Crash>,
     /// Replies that are on their way; `None` where they land at once.
     pub held_replies: Option<Vec<Reply>>,
+    /// The next intent is refused by the API server: nothing is recorded and nothing done.
+    pub refuse_intent: bool,
     /// Collections whose frames have stopped.
     pub stale: Vec<Source>,
     /// True where freshness is a subject of the scenario.
@@ -57,6 +59,7 @@ impl Stage {
             results: Vec::new(),
             crash: None,
             held_replies: None,
+            refuse_intent: false,
             stale: Vec::new(),
             watch_freshness,
             unsynced,
@@ -307,14 +310,16 @@ impl Stage {
                 (Some(_), Some(_)) => vec![Await::Version(Source::Records, self.version)],
                 _ => Vec::new(),
             };
+            let retry_at = match effect {
+                Effect::Prove { .. } => self.refusal(),
+                Effect::Act(_) if record.is_none() => Some(moment(self.now).plus(2_000)),
+                _ => None,
+            };
             let reply = Reply {
                 target: effect.target(),
                 record,
                 awaits,
-                retry_at: match effect {
-                    Effect::Prove { .. } => self.refusal(),
-                    _ => None,
-                },
+                retry_at,
             };
             match &mut self.held_replies {
                 Some(held) => held.push(reply),

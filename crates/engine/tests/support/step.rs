@@ -212,6 +212,7 @@ fn process(stage: &mut Stage, step: &Step) {
     match step.replies.as_deref() {
         Some("hold") => stage.held_replies = Some(Vec::new()),
         Some("land") => stage.land(),
+        Some("refuse") => stage.refuse_intent = true,
         Some(other) => panic!("replies: {other}"),
         None => {}
     }
