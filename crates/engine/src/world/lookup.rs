@@ -176,7 +176,7 @@ impl World {
     }
 
     /// What acts under way take from budgets although no record shows them yet. One whose intent was
-    /// refused takes nothing once it may be tried again: it would hold itself and others for ever.
+    /// not recorded takes nothing once it may be tried again: it would hold itself and others for ever.
     pub(crate) fn taken(&self, now: Moment) -> impl Iterator<Item = (&TargetKey, &Takes)> {
         let takes = self
             .flights
