@@ -18,7 +18,7 @@ const fn bug(
     }
 }
 
-pub(crate) const MUTANTS: [Mutant; 21] = [
+pub(crate) const MUTANTS: [Mutant; 22] = [
     bug(
         "the budget forgets what records say",
         "crates/engine/src/budget.rs",
@@ -33,6 +33,15 @@ pub(crate) const MUTANTS: [Mutant; 21] = [
         "crates/engine/src/world/sweep.rs",
         ("self.bury(&record, now);", "let _ = (&record, now);"),
         "deleting records refills budgets",
+    ),
+    bug(
+        "a refused intent keeps its slot",
+        "crates/engine/src/world/lookup.rs",
+        (
+            "self.in_flight(key, now).is_some())",
+            "self.in_flight(key, now).is_some() || true)",
+        ),
+        "one refused write holds every target of a budget for ever",
     ),
     bug(
         "an intent is not cut to the budget",
