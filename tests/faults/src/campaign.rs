@@ -286,7 +286,8 @@ fn read(results: &Path) -> Vec<Record> {
         .collect()
 }
 
-/// One plan of each fault in turn until there are enough, the stories in turn.
+/// One plan of each fault in turn until there are enough, the stories in turn. Statuses of policies are written at
+/// most once a second, so how many there are is chance: a trigger among them may never come.
 fn sample(all: &[Plan], count: usize) -> Vec<Plan> {
     let mut chosen: Vec<Plan> = Vec::new();
     for turn in 0.. {
@@ -294,7 +295,10 @@ fn sample(all: &[Plan], count: usize) -> Vec<Plan> {
             if chosen.len() == count {
                 return chosen;
             }
-            let of_fault: Vec<&Plan> = all.iter().filter(|plan| plan.fault == fault).collect();
+            let of_fault: Vec<&Plan> = all
+                .iter()
+                .filter(|plan| plan.fault == fault && !plan.write.contains("policies/status"))
+                .collect();
             let story = STORIES[(number + turn) % STORIES.len()];
             let mut of_story: Vec<&Plan> = of_fault
                 .iter()
