@@ -12,19 +12,42 @@ one_of! {
     struct Do;
     /// An action with its parameters.
     enum Action;
+    /// The actions by name.
+    names ActionName;
     says "write exactly one action, for example restartPod: {}";
     restart_pod: RestartPod = "restartPod", "restart_pod",
         "Replaces the failing pods: evicted where a PodDisruptionBudget covers them, else deleted. Example: {}";
+    restart_workload: RestartWorkload = "restartWorkload", "restart_workload",
+        "Replaces all pods by a rolling restart, as kubectl rollout restart does. Example: {}";
     scale: Scale = "scale", "scale_deployment",
         "Adds replicas, never beyond max and never below the present number. Example: {by: 1, max: 10}";
     rollback: Rollback = "rollback", "rollback_deployment",
         "Puts an earlier revision's pod template back. Example: {to: LastHealthy, provenFor: 10m}";
+    delete_pod: DeletePod = "deletePod", "delete_pod",
+        "Removes pods that have ended, Failed or Succeeded, and nothing else. Example: {}";
+    wait: Wait = "wait", "wait",
+        "Does nothing but look whether it heals by itself within verify.timeout. Example: {}";
 }
 
 /// Replaces the failing pods, at most ten in one attempt; it has no parameters.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct RestartPod {}
+
+/// Replaces all pods by a rolling restart; it has no parameters.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct RestartWorkload {}
+
+/// Removes pods that have ended, at most ten in one attempt; it has no parameters.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct DeletePod {}
+
+/// Looks whether it heals by itself; it has no parameters.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct Wait {}
 
 /// Adds replicas through the scale subresource.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]

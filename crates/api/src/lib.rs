@@ -62,6 +62,8 @@ pub mod annotations {
     pub const RETRY: &str = "kubemend.io/retry";
     /// On a ReplicaSet: `<hash>@<since>/<seconds proven>`, written by the operator.
     pub const HEALTHY: &str = "kubemend.io/healthy";
-    /// On a workload that was rolled back: the `HealingEvent` that did it.
+    /// On a workload that was rolled back or restarted: the `HealingEvent` that did it.
     pub const HEALED_BY: &str = "kubemend.io/healed-by";
+    /// On a pod template: where `kubectl rollout restart` writes its time, and the operator too.
+    pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 }

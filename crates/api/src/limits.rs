@@ -1,9 +1,9 @@
 //! What bounds healing: budgets, restrictions and how long history is kept.
 
 use kube_derive::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::actions::ActionName;
 use crate::{Amount, Duration};
 
 /// How much a policy may do; one act is one destroyed pod or one patch.
@@ -51,29 +51,6 @@ pub struct Restrict {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub forbid: Vec<ActionName>,
-}
-
-/// The actions by name.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // schemars reorders documented variants
-pub enum ActionName {
-    RestartPod,
-    Scale,
-    Rollback,
-}
-
-impl ActionName {
-    /// The name as manifests spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RestartPod => "restartPod",
-            Self::Scale => "scale",
-            Self::Rollback => "rollback",
-        }
-    }
 }
 
 /// How much of the past is kept, per target.

@@ -2,11 +2,12 @@
 
 /// Makes a one-of from a table: the struct of optional members as users write it (a newer member
 /// is ignored by an older operator instead of making the object unreadable), the CEL rule for
-/// "exactly one", the enum that the engine matches on exhaustively, and the names.
+/// "exactly one", the enum that the engine matches on exhaustively, and its arms without parameters.
 macro_rules! one_of {
     (
         $(#[$struct_doc:meta])* struct $Struct:ident;
         $(#[$enum_doc:meta])* enum $Enum:ident;
+        $(#[$name_doc:meta])* names $Name:ident;
         says $message:literal;
         $first:ident: $First:ident = $first_wire:literal, $first_label:literal, $first_doc:literal;
         $( $field:ident: $Type:ident = $wire:literal, $label:literal, $doc:literal; )*
@@ -60,18 +61,47 @@ macro_rules! one_of {
             }
         }
 
-        impl $Enum {
-            /// Every name, in the order of the table.
-            pub const NAMES: &'static [&'static str] = &[$first_wire $(, $wire)*];
+        $(#[$name_doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ::serde::Serialize, ::serde::Deserialize,
+            ::schemars::JsonSchema,
+        )]
+        #[allow(missing_docs)] // schemars reorders documented variants
+        pub enum $Name {
+            #[serde(rename = $first_wire)]
+            $First,
+            $( #[serde(rename = $wire)] $Type, )*
+        }
 
-            /// The member's name in manifests and records.
-            pub fn name(&self) -> &'static str {
-                match self { Self::$First(_) => $first_wire, $( Self::$Type(_) => $wire, )* }
+        impl $Name {
+            /// Every one, in the order of the table.
+            pub const ALL: &'static [Self] = &[Self::$First $(, Self::$Type)*];
+
+            /// The name as manifests and records spell it.
+            pub fn as_str(self) -> &'static str {
+                match self { Self::$First => $first_wire, $( Self::$Type => $wire, )* }
             }
 
-            /// The member's label value in metrics.
-            pub fn label(&self) -> &'static str {
-                match self { Self::$First(_) => $first_label, $( Self::$Type(_) => $label, )* }
+            /// The name as a word of its own, which symptoms are called by: `CrashLoop`
+            pub fn title(self) -> &'static str {
+                match self { Self::$First => stringify!($First), $( Self::$Type => stringify!($Type), )* }
+            }
+
+            /// Every name as manifests spell it, for messages.
+            pub fn list() -> String {
+                Self::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
+            }
+
+            /// Its label value in metrics.
+            pub fn label(self) -> &'static str {
+                match self { Self::$First => $first_label, $( Self::$Type => $label, )* }
+            }
+        }
+
+        impl $Enum {
+            /// Which one it is.
+            pub fn name(&self) -> $Name {
+                match self { Self::$First(_) => $Name::$First, $( Self::$Type(_) => $Name::$Type, )* }
             }
         }
     };

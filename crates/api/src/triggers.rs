@@ -1,44 +1,49 @@
 //! The table of triggers: what counts as a failure.
 //!
 //! One line here is the CRD field, its part of the "exactly one" rule, the enum arm that the
-//! engine must answer with a detector file, and the metric label.
+//! engine must answer with a detector file, the symptom's name in records, and the metric label.
 
-use kube_derive::KubeSchema;
-use serde::{Deserialize, Serialize};
+mod pods;
+mod workloads;
 
-use crate::Duration;
 use crate::table::one_of;
+
+pub use pods::{
+    ContainerConfig, CrashLoop, Evicted, ImagePull, OomKilled, Pending, PodFailed, Probe,
+    ProbeFailing, StuckTerminating,
+};
+pub use workloads::{Condition, ConditionStatus, RolloutStalled, Unavailable};
 
 one_of! {
     /// What counts as a failure; exactly one member.
     struct When;
     /// A trigger with its parameters.
     enum Trigger;
+    /// The triggers by name.
+    names TriggerName;
     says "write exactly one trigger under when, for example crashLoop: {restarts: 3, window: 10m}";
     crash_loop: CrashLoop = "crashLoop", "crash_loop",
         "A container that keeps ending soon after it starts. Example: {restarts: 3, window: 10m}";
+    oom_killed: OomKilled = "oomKilled", "resource_exhaustion",
+        "Containers that the kernel kills for want of memory. Example: {kills: 2, window: 10m}";
+    image_pull: ImagePull = "imagePull", "image_pull",
+        "A container whose image cannot be had. Example: {for: 1m}";
+    container_config: ContainerConfig = "containerConfig", "container_config",
+        "A container that cannot be made: a ConfigMap, Secret or key is missing, or its command cannot be run. Example: {for: 1m}";
+    probe_failing: ProbeFailing = "probeFailing", "probe_failing",
+        "A container that runs and fails its probes. Example: {probes: [Readiness], for: 5m}";
+    pending: Pending = "pending", "pending",
+        "A pod that finds no node, or that its node cannot set up. Example: {for: 10m}";
+    stuck_terminating: StuckTerminating = "stuckTerminating", "stuck_terminating",
+        "A pod that is still there long after it should be gone. Example: {for: 5m}";
+    rollout_stalled: RolloutStalled = "rolloutStalled", "rollout_stalled",
+        "A rollout that no longer moves. Example: {for: 10m}";
+    unavailable: Unavailable = "unavailable", "unavailable",
+        "Fewer replicas available than wanted, for a time. Example: {below: \"50%\", for: 5m}";
+    evicted: Evicted = "evicted", "evicted",
+        "Pods that were evicted and are left behind as garbage. Example: {pods: 5}";
+    condition: Condition = "condition", "condition",
+        "A condition of the workload or of its pods. Example: {type: Degraded, status: \"True\", for: 5m}";
     pod_failed: PodFailed = "podFailed", "pod_failure",
         "A pod in phase Failed or Unknown that nobody evicted or drained. Example: {}";
 }
-
-/// A container that keeps ending soon after it starts, whatever its exit code.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(crates(kube_core = "::kube_core"))]
-#[x_kube(validation = ::kube_core::Rule::new("!has(self.window) || duration(self.window) >= duration('10s')").message("crashLoop.window is too short; write at least 10s"))]
-pub struct CrashLoop {
-    /// How often one container must have been restarted. Absent: the operator's own default, 3
-    /// unless POD_FAILURE_THRESHOLD says otherwise. Example: 3
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub restarts: Option<u32>,
-    /// A run shorter than this is a crash, not a life, and the newest one must have ended within it.
-    /// It does not mean "so many restarts within this time". Absent: 10m. Example: 10m
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window: Option<Duration>,
-}
-
-/// A pod in phase Failed or Unknown; it has no parameters.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[x_kube(crates(kube_core = "::kube_core"))]
-pub struct PodFailed {}

@@ -77,7 +77,8 @@ fn effect<'a>(
         }
         ("deployments" | "statefulsets", "") if changed("/spec/replicas") => unexpected(),
         ("deployments" | "statefulsets", "") if changed("/spec/template") => {
-            Ok(Some(("Rollback", event)))
+            let restart = !changed("/spec/template/spec");
+            Ok(Some((if restart { "Restart" } else { "Rollback" }, event)))
         }
         // Marks of proof.
         ("replicasets" | "controllerrevisions", "") if !changed("/spec") && !changed("/data") => {
@@ -276,7 +277,10 @@ fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Bro
         .owned
         .get(&key)
         .is_some_and(|since| now > *since + state.grace(now));
-    if owned && matches!(case.verb, "Scale" | "Rollback") && owner_forbids(case, objects) {
+    if owned
+        && matches!(case.verb, "Scale" | "Rollback" | "Restart")
+        && owner_forbids(case, objects)
+    {
         return Err((
             "7 owner",
             format!("{} of a field that somebody else owns", case.verb),

@@ -1,22 +1,46 @@
 //! Actions as intents: which conditional requests a step comes to now, or why it cannot.
 
+mod delete_pod;
 mod restart_pod;
+mod restart_workload;
 mod rollback;
 mod scale;
 
 use kubemend_api::Action;
 
-use crate::episode::Request;
+use crate::episode::{Request, Verb};
+use crate::facts::PodFacts;
 use crate::guard::Case;
 use crate::hold::No;
 
 pub use rollback::was_rolled_back_from;
 
+/// One intent names so many pods at most: its record stays small and its requests end in time.
+const PODS_MAX: usize = 10;
+
+/// A pod under a PodDisruptionBudget is only ever evicted; one under none is deleted.
+fn remove(case: &Case<'_>, pod: &PodFacts) -> Request {
+    let covered = !case.view.world.disruption_budgets_of(pod).is_empty();
+    Request {
+        verb: if covered { Verb::Evict } else { Verb::Delete },
+        name: pod.name.name.clone(),
+        uid: pod.uid.text(),
+        from: None,
+        to: None,
+        result: None,
+        detail: None,
+    }
+}
+
 /// The requests that the step's action comes to: up to ten pods, or one patch.
 pub fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
     match &case.step.action {
         Action::RestartPod(_) => restart_pod::resolve(case),
+        Action::RestartWorkload(_) => restart_workload::resolve(case),
         Action::Scale(parameters) => scale::resolve(parameters, case),
         Action::Rollback(parameters) => rollback::resolve(parameters, case),
+        Action::DeletePod(_) => delete_pod::resolve(case),
+        // Nothing to do: the attempt is its verification.
+        Action::Wait(_) => Ok(Vec::new()),
     }
 }

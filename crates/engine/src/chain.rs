@@ -1,8 +1,9 @@
 //! Walking the chain: which step is next, and why others are passed over.
 
+use kubemend_api::Trigger;
+
 use crate::action;
 use crate::budget::Ledger;
-use crate::detect::Detect;
 use crate::episode::{Episode, Outcome, Request, Skipped};
 use crate::guard::{self, Case};
 use crate::hold::{Hold, No};
@@ -31,8 +32,8 @@ pub struct Walk<'a, 'e> {
     pub episode: &'e Episode,
     /// The claiming policy.
     pub policy: &'e Policy,
-    /// The trigger's detector.
-    pub detector: &'e dyn Detect,
+    /// What is answered.
+    pub trigger: &'e Trigger,
     /// The chain, read live.
     pub chain: &'a Chain,
     /// What budgets count.
@@ -126,7 +127,7 @@ impl<'a> Walk<'a, '_> {
             view: self.view,
             episode: Some(self.episode),
             policy: self.policy,
-            detector: self.detector,
+            trigger: self.trigger,
             step,
             later,
             ledger: self.ledger,

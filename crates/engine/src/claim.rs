@@ -2,11 +2,12 @@
 
 use kubemend_api::Mode;
 
-use crate::detect::{Sight, detector};
+use crate::detect::{Detect, Sight, detector};
 use crate::episode::Episode;
 use crate::facts::TargetKey;
 use crate::health;
 use crate::mode;
+use crate::moment::Moment;
 use crate::policy::{Chain, Policy, Rule};
 use crate::view::View;
 use crate::world::World;
@@ -22,45 +23,60 @@ pub fn policy<'a>(world: &'a World, key: &TargetKey, wanted: Mode) -> Option<&'a
 /// What a policy's rules see in a target.
 pub enum Answer<'a> {
     /// This rule's threshold is met.
-    Rule(&'a Rule, crate::detect::Symptom),
+    Rule(&'a Rule, Symptom),
     /// None is.
     None {
         /// How near each is, in words.
         why: Vec<String>,
         /// Something was seen that counts towards one of them.
         near: bool,
+        /// When one of them will be met if nothing changes.
+        again: Option<Moment>,
     },
+}
+
+/// An observed failure of a target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Symptom {
+    /// Its name in records, for example `CrashLoop`.
+    pub name: &'static str,
+    /// When it began, as the objects tell.
+    pub since: Moment,
 }
 
 /// The first rule whose trigger holds. A target that has been well for the whole stable stretch
 /// has no symptom, whatever its counters say: they only ever grow.
 pub fn rule<'a>(policy: &'a Policy, view: &View<'_>, relapse_of: Option<&Episode>) -> Answer<'a> {
-    let (mut words, mut close) = (Vec::new(), false);
+    let (mut words, mut close, mut next) = (Vec::new(), false, None::<Moment>);
     for rule in &policy.rules {
-        match detector(&rule.trigger).look(view, &view.world.settings, relapse_of) {
-            Sight::Present(symptom) => {
+        let detector = detector(&rule.trigger);
+        match detector.look(view, &view.world.settings, relapse_of) {
+            Sight::Present(since) => {
                 let chain = view.world.chain_of(rule).ok();
-                if !is_well(view, chain) {
-                    return Answer::Rule(rule, symptom);
+                if !is_well(view, detector, chain) {
+                    let name = rule.trigger.name().title();
+                    return Answer::Rule(rule, Symptom { name, since });
                 }
                 words.push(format!(
                     "rule {}: well for the whole stable stretch",
                     rule.name
                 ));
             }
-            Sight::Absent { why, near } => {
+            Sight::Absent { why, near, again } => {
                 words.push(format!("rule {}: {why}", rule.name));
                 close |= near;
+                next = next.into_iter().chain(again).min();
             }
         }
     }
     Answer::None {
         why: words,
         near: close,
+        again: next,
     }
 }
 
-fn is_well(view: &View<'_>, chain: Option<&Chain>) -> bool {
+fn is_well(view: &View<'_>, detector: &dyn Detect, chain: Option<&Chain>) -> bool {
     let stretch = health::calm(view, None, chain);
-    health::since(view).is_some_and(|since| view.now.since(since) >= stretch)
+    health::since_without(view, detector).is_some_and(|since| view.now.since(since) >= stretch)
 }

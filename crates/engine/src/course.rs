@@ -1,6 +1,7 @@
 //! The course of an acting episode: from its intent to its end, one write at a time.
 
 use kubemend_api::Mode;
+use kubemend_api::actions::ActionName;
 
 use crate::chain::{Next, Walk};
 use crate::claim::{self, Answer};
@@ -88,8 +89,8 @@ fn step_of<'a>(chain: &'a Chain, episode: &Episode) -> Option<&'a Step> {
 }
 
 fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
-    let chain = match chain(view, policy, episode) {
-        Some((_, Ok(chain))) => chain,
+    let (rule, chain) = match chain(view, policy, episode) {
+        Some((rule, Ok(chain))) => (rule, chain),
         Some((_, Err(hold))) => {
             hold_unless_latched(round, episode, &hold);
             return true;
@@ -103,11 +104,16 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     if undo::look(round, &view.key, episode) {
         return true;
     }
-    let verdict = verify::judge(view, episode, attempt, step);
+    let verdict = verify::judge(view, episode, attempt, step, detector(&rule.trigger));
     let (outcome, message) = match verdict {
         Verdict::Wait(at) => {
             round.wake(Some(at));
             return true;
+        }
+        // What was only waited for got well by itself: no step gets the credit.
+        Verdict::Recovered(healthy_at) if attempt.action == ActionName::Wait => {
+            let next = ending::self_recovered(episode, healthy_at, now);
+            return round.effect(Effect::Write(Box::new(next)));
         }
         Verdict::Recovered(healthy_at) => {
             let next = ending::recovered(view, episode, healthy_at, step);
@@ -153,13 +159,14 @@ fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
         return true;
     }
     let relapse = match claim::rule(policy, view, Some(episode)) {
-        Answer::Rule(rule, symptom) => Some((rule, symptom)),
-        Answer::None { .. } => None,
+        Answer::Rule(rule, symptom) => (rule, symptom),
+        Answer::None { again, .. } => {
+            round.wake(episode.state.relapse_until);
+            round.wake(again);
+            return true;
+        }
     };
-    let Some((rule, symptom)) = relapse else {
-        round.wake(episode.state.relapse_until);
-        return true;
-    };
+    let (rule, symptom) = relapse;
     let mut next = episode.clone();
     let state = &mut next.state;
     state.phase = Phase::Pending;
@@ -178,8 +185,10 @@ fn exhausted(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     if undo::look(round, &view.key, episode) {
         return true;
     }
-    let chain = chain(view, policy, episode).and_then(|(_, chain)| chain.ok());
-    match ending::well(view, episode, chain) {
+    let Some((rule, chain)) = chain(view, policy, episode) else {
+        return missing(round, episode);
+    };
+    match ending::well(view, episode, detector(&rule.trigger), chain.ok()) {
         Ok(healthy_at) => {
             let next = ending::symptom_gone(episode, healthy_at, round.now);
             round.effect(Effect::Write(Box::new(next)))
@@ -219,8 +228,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
             return true;
         }
     };
-    let detector = detector(&rule.trigger);
-    match ending::well(view, &next, Some(chain)) {
+    match ending::well(view, &next, detector(&rule.trigger), Some(chain)) {
         Ok(healthy_at) => {
             let next = ending::self_recovered(&next, healthy_at, now);
             return round.effect(Effect::Write(Box::new(next)));
@@ -235,7 +243,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
         view,
         episode: &next,
         policy,
-        detector,
+        trigger: &rule.trigger,
         chain,
         ledger: &round.ledger,
     };
@@ -246,7 +254,9 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
             let units = u32::try_from(requests.len()).unwrap_or(u32::MAX);
             let mut intent = intent::record(&next, step, requests, now);
             intent.state.longest_run = view.longest_run(&next);
-            round.ledger.take(&view.key, &policy.id, units, now);
+            if units > 0 {
+                round.ledger.take(&view.key, &policy.id, units, now);
+            }
             round.effect(Effect::Act(Box::new(intent)))
         }
         Next::Hold(step, no) => {

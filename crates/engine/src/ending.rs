@@ -3,6 +3,7 @@
 use kubemend_api::Mode;
 
 use crate::claim;
+use crate::detect::Detect;
 use crate::episode::{Baseline, Episode, Outcome, Phase};
 use crate::facts::{TargetKey, Text};
 use crate::health;
@@ -125,13 +126,14 @@ fn baseline(view: &View<'_>) -> Vec<Baseline> {
     counts.take(BASELINE_MAX).collect()
 }
 
-/// Since when the target has been well for the whole stable stretch; else when it may be.
+/// Since when the target has been well and without the failure for the whole stable stretch; else when it may be.
 pub fn well(
     view: &View<'_>,
     episode: &Episode,
+    detector: &dyn Detect,
     chain: Option<&Chain>,
 ) -> Result<Moment, Option<Moment>> {
-    let since = health::since(view).ok_or(None)?;
+    let since = health::since_without(view, detector).ok_or(None)?;
     let stable = since.plus(health::calm(view, Some(episode), chain));
     if view.now >= stable {
         Ok(since)

@@ -2,8 +2,8 @@
 
 mod settle;
 
+use kubemend_api::actions::ActionName;
 use kubemend_api::event::{EventEvidence, HealingEventSpec};
-use kubemend_api::limits::ActionName;
 use kubemend_api::targets::WorkloadKind;
 
 use crate::facts::{Name, TargetKey, Text};
@@ -147,6 +147,8 @@ pub enum Verb {
     Delete,
     /// The workload's scale subresource, `from` → `to`.
     Scale,
+    /// A rolling restart of the workload, restart mark `from` → `to`.
+    Restart,
     /// The workload's template back to that of the named ReplicaSet, hash `from` → hash `to`.
     Rollback,
 }
@@ -238,9 +240,12 @@ impl Attempt {
         u32::try_from(self.requests.iter().filter(counted).count()).unwrap_or(u32::MAX)
     }
 
-    /// It takes a slot of every `concurrent` budget until its outcome is written.
+    /// It takes a slot of every `concurrent` budget until its outcome is written; a wait, which asks for
+    /// nothing, takes none.
     pub fn takes_slot(&self) -> bool {
-        self.judged_at.is_none() && self.outcome != Some(Outcome::WouldAct)
+        !self.requests.is_empty()
+            && self.judged_at.is_none()
+            && self.outcome != Some(Outcome::WouldAct)
     }
 
     /// It counts against the step's attempts.

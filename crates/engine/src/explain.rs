@@ -82,14 +82,16 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
         return open(episode);
     }
     match claim::rule(policy, &view, None) {
-        Answer::None { why, near } => shadowed(world, key, &view, policy).unwrap_or_else(|| {
-            let (kind, state) = if near {
-                ("BelowThreshold", "below threshold")
-            } else {
-                ("Healthy", "healthy")
-            };
-            Explanation::new(kind, format!("{state}: {}", why.join("; ")))
-        }),
+        Answer::None { why, near, .. } => {
+            shadowed(world, key, &view, policy).unwrap_or_else(|| {
+                let (kind, state) = if near {
+                    ("BelowThreshold", "below threshold")
+                } else {
+                    ("Healthy", "healthy")
+                };
+                Explanation::new(kind, format!("{state}: {}", why.join("; ")))
+            })
+        }
         Answer::Rule(rule, symptom) => Explanation::new(
             "Detected",
             format!(
@@ -288,6 +290,9 @@ fn requests(episode: &Episode) -> String {
         return String::new();
     };
     let all: Vec<_> = attempt.requests.iter().map(request).collect();
+    if all.is_empty() {
+        return format!("{}: look whether it heals by itself", attempt.step);
+    }
     format!("{}: {}", attempt.step, all.join(", "))
 }
 
@@ -300,6 +305,7 @@ fn request(request: &Request) -> String {
         Verb::Evict => format!("evict pod {}", request.name),
         Verb::Delete => format!("delete pod {}", request.name),
         Verb::Scale => format!("scale from {from} to {to} replicas"),
+        Verb::Restart => format!("restart all pods of {}", request.name),
         Verb::Rollback => format!("roll back to {}", request.name),
     }
 }

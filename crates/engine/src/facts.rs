@@ -4,6 +4,8 @@
 pub mod uid;
 pub mod slim;
 pub mod template;
+pub mod condition;
+pub mod container;
 pub mod pod;
 pub mod workload;
 pub mod guardrails;
@@ -13,10 +15,12 @@ use std::sync::Arc;
 
 use kubemend_api::targets::WorkloadKind;
 
+pub use condition::Condition;
+pub use container::{Blocked, Checks, Container, Role, Termination};
 pub use guardrails::{AutoscalerFacts, DisruptionBudgetFacts, NamespaceFacts};
-pub use pod::{Container, Phase, PodFacts, Role, Termination};
+pub use pod::{Phase, PodFacts, Rare, Trouble};
 pub use uid::Uid;
-pub use workload::{GitOps, Proof, RevisionFacts, WorkloadFacts};
+pub use workload::{GitOps, Proof, RevisionFacts, Updates, WorkloadFacts};
 
 /// A word that many objects share; the World keeps one copy of each.
 pub type Text = Arc<str>;

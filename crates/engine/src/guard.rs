@@ -3,6 +3,7 @@
 
 mod forbidden;
 mod only_if;
+mod useless;
 mod gitops;
 mod autoscaler;
 mod rollout;
@@ -10,12 +11,15 @@ mod disruption_budget;
 mod unavailable;
 mod budget;
 
+use kubemend_api::Trigger;
+
 use crate::budget::Ledger;
-use crate::detect::Detect;
 use crate::episode::{Episode, Request};
 use crate::hold::No;
 use crate::policy::{Policy, Step};
 use crate::view::View;
+
+pub use useless::why as useless;
 
 /// What a guard may look at.
 pub struct Case<'a> {
@@ -25,8 +29,8 @@ pub struct Case<'a> {
     pub episode: Option<&'a Episode>,
     /// The claiming policy.
     pub policy: &'a Policy,
-    /// The trigger's detector.
-    pub detector: &'a dyn Detect,
+    /// What is answered.
+    pub trigger: &'a Trigger,
     /// The step in question.
     pub step: &'a Step,
     /// The steps after it.
@@ -39,9 +43,10 @@ pub struct Case<'a> {
 pub type Guard = fn(&Case<'_>, &mut Vec<Request>) -> Result<(), No>;
 
 /// Lasting reasons first: a step that is to be skipped must not wait for a passing one.
-const GUARDS: [Guard; 8] = [
+const GUARDS: [Guard; 9] = [
     forbidden::check,
     only_if::check,
+    useless::check,
     gitops::check,
     autoscaler::check,
     rollout::check,
@@ -59,7 +64,7 @@ pub fn pass(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No> {
 /// skipped as forbidden even where no revision could be found.
 pub fn admit(case: &Case<'_>) -> Result<(), No> {
     let mut none = Vec::new();
-    GUARDS[..4]
+    GUARDS[..5]
         .iter()
         .try_for_each(|guard| guard(case, &mut none))
 }

@@ -1,6 +1,7 @@
 //! When a target is well: the one definition that recovery, self-recovery and the end of
 //! Exhausted share.
 
+use crate::detect::Detect;
 use crate::episode::Episode;
 use crate::facts::Phase;
 use crate::moment::{Millis, Moment};
@@ -26,10 +27,7 @@ pub fn pod_since(one: &PodView<'_>) -> Option<Moment> {
 /// available, and no pod fails. `None` while it is not.
 pub fn since(view: &View<'_>) -> Option<Moment> {
     let workload = view.workload;
-    let complete = workload.observed
-        && workload.updated >= workload.desired
-        && workload.available >= workload.desired;
-    if !complete || view.pods.is_empty() && workload.desired > 0 {
+    if !workload.is_complete() || view.pods.is_empty() && workload.desired > 0 {
         return None;
     }
     // A pod that is being deleted must be gone, or well to its last moment.
@@ -41,6 +39,12 @@ pub fn since(view: &View<'_>) -> Option<Moment> {
         since = since.max(pod_since(one)?);
     }
     Some(since.min(view.now))
+}
+
+/// Since when the whole target has been well and without that failure; `None` while it is not.
+pub fn since_without(view: &View<'_>, detector: &dyn Detect) -> Option<Moment> {
+    let gone = detector.gone_since(view)?;
+    Some(since(view)?.max(gone))
 }
 
 /// How long the target must stay well: at least stableFor, and twice as long as its crashes are

@@ -100,6 +100,11 @@ fn look(world: &World, key: &TargetKey, request: &Request) -> Done {
                 Done::Applied
             }
         }
+        Verb::Restart => match workload {
+            Some(one) if one.restarted_at == request.to => Done::Applied,
+            Some(one) if one.restarted_at == request.from => Done::NotApplied,
+            _ => Done::Unknown,
+        },
         Verb::Scale => state(workload.map(|one| one.desired.to_string())),
         Verb::Rollback => state(workload.map(|one| one.hash.to_string())),
     }

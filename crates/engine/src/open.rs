@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use kubemend_api::Mode;
 use kubemend_api::event::{EventStrategy, EventTarget, HealingEventSpec};
 
-use crate::claim::{self, Answer};
+use crate::claim::{self, Answer, Symptom};
 use crate::decide::Round;
-use crate::detect::{Symptom, detector};
+use crate::detect::detector;
 use crate::episode::{Episode, Phase, Spent, State};
 use crate::facts::{TargetKey, Text};
 use crate::gate;
@@ -61,8 +61,12 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
     if view.workload.deleting || view.workload.desired == 0 {
         return false;
     }
-    let Answer::Rule(rule, symptom) = claim::rule(policy, &view, None) else {
-        return false;
+    let (rule, symptom) = match claim::rule(policy, &view, None) {
+        Answer::Rule(rule, symptom) => (rule, symptom),
+        Answer::None { again, .. } => {
+            round.wake(again);
+            return false;
+        }
     };
     // A view or mode that is not known opens nothing; a pause does, so that people see the failure.
     let blind = match gate::may_act(world, now) {
@@ -81,8 +85,8 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
     }
     let episode = episode(&view, policy, rule, &symptom, dry);
     let detector = detector(&rule.trigger);
-    let failing = view
-        .pods
+    let failing = detector
+        .pods(&view)
         .iter()
         .filter(|one| detector.shows(one, now))
         .map(|one| (one.facts().name.name.clone(), one.facts().uid.text()));

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube_core::ObjectMeta;
-use kubemend_api::limits::{ActionName, History, PolicyBudget};
+use kubemend_api::actions::ActionName;
+use kubemend_api::limits::{History, PolicyBudget};
 use kubemend_api::policy::{PolicyRule, PolicyStatus, StrategyKind};
 use kubemend_api::targets::{Namespaces, Targets, WorkloadKind, WorkloadName};
+use kubemend_api::triggers::TriggerName;
 use kubemend_api::{ClusterHealingPolicy, Duration, HealingPolicy, Mode, Trigger};
 
 use crate::facts::{Name, NamespaceFacts, Text, WorkloadFacts};
@@ -166,7 +168,7 @@ impl Policy {
             let Some(trigger) = rule.when.only() else {
                 self.problems.push(format!(
                     "{field}.when: no single trigger that this version knows; write one of {}",
-                    Trigger::NAMES.join(", ")
+                    TriggerName::list()
                 ));
                 continue;
             };

@@ -25,7 +25,12 @@ pub fn asked(step: &Step) -> Option<Millis> {
                 .as_ref()
                 .map_or(DEFAULT_PROVEN_FOR, Duration::as_millis),
         ),
-        Action::Rollback(_) | Action::RestartPod(_) | Action::Scale(_) => None,
+        Action::Rollback(_)
+        | Action::RestartPod(_)
+        | Action::RestartWorkload(_)
+        | Action::Scale(_)
+        | Action::DeletePod(_)
+        | Action::Wait(_) => None,
     }
 }
 

@@ -236,11 +236,12 @@ const OUTCOMES: [(&str, Outcome); 7] = [
     ("Partial", Outcome::Partial),
     ("Superseded", Outcome::Superseded),
 ];
-const VERBS: [(&str, Verb); 4] = [
+const VERBS: [(&str, Verb); 5] = [
     ("Evict", Verb::Evict),
     ("Delete", Verb::Delete),
     ("Scale", Verb::Scale),
     ("Rollback", Verb::Rollback),
+    ("Restart", Verb::Restart),
 ];
 const RESULTS: [(&str, Done); 3] = [
     ("Applied", Done::Applied),

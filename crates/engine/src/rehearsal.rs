@@ -41,7 +41,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Ok(chain) => chain,
         Err(name) => return hold(round, episode, &Hold::StrategyMissing { name }),
     };
-    match ending::well(&view, episode, Some(chain)) {
+    match ending::well(&view, episode, detector(&rule.trigger), Some(chain)) {
         Ok(healthy_at) => {
             let next = ending::self_recovered(episode, healthy_at, now);
             round.effect(Effect::Write(Box::new(next)));
@@ -55,12 +55,11 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     if let Err(no) = gate::may_act(world, now) {
         return hold(round, episode, &no);
     }
-    let detector = detector(&rule.trigger);
     let walk = Walk {
         view: &view,
         episode,
         policy,
-        detector,
+        trigger: &rule.trigger,
         chain,
         ledger: &round.ledger,
     };

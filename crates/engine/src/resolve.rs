@@ -98,7 +98,7 @@ fn judge_again(
         view: &view,
         episode,
         policy,
-        detector,
+        trigger: &rule.trigger,
         chain,
         ledger: &ledger,
     };
@@ -122,9 +122,8 @@ fn judge_again(
 fn still_shows(view: &View<'_>, detector: &dyn Detect, request: &Request) -> bool {
     match request.verb {
         Verb::Evict | Verb::Delete => view
-            .pods
-            .iter()
-            .any(|one| one.facts().uid == request.uid && detector.shows(one, view.now)),
-        Verb::Scale | Verb::Rollback => true,
+            .pod(&request.uid)
+            .is_some_and(|one| detector.shows(one, view.now)),
+        Verb::Restart | Verb::Scale | Verb::Rollback => true,
     }
 }

@@ -1,11 +1,12 @@
 //! Verification, stricter than detection: what an act came to.
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 
+use crate::detect::Detect;
 use crate::episode::{Attempt, Episode};
 use crate::facts::{Phase, Termination};
 use crate::health;
-use crate::moment::Moment;
+use crate::moment::{Millis, Moment};
 use crate::policy::Step;
 use crate::source::Source;
 use crate::view::{PodView, View};
@@ -26,7 +27,13 @@ pub enum Verdict {
 }
 
 /// Judges an attempt that has acted, on the pods that it answers for.
-pub fn judge(view: &View<'_>, episode: &Episode, attempt: &Attempt, step: &Step) -> Verdict {
+pub fn judge(
+    view: &View<'_>,
+    episode: &Episode,
+    attempt: &Attempt,
+    step: &Step,
+    detector: &dyn Detect,
+) -> Verdict {
     let acted_at = attempt.acted_at.unwrap_or(attempt.intent_at);
     let deadline = acted_at.plus(step.timeout);
     let judged: Vec<_> = view
@@ -48,7 +55,12 @@ pub fn judge(view: &View<'_>, episode: &Episode, attempt: &Attempt, step: &Step)
         };
     }
     let late = || Verdict::NotRecovered(late_message(view, step));
-    let Some(judged_since) = all_well(&judged) else {
+    // What it removes may have had its successors long before.
+    let none_needed = attempt.action == ActionName::DeletePod && judged.is_empty();
+    let well = none_needed
+        .then_some(acted_at)
+        .or_else(|| all_well(&judged));
+    let Some(judged_since) = well else {
         return if view.now > deadline {
             late()
         } else {
@@ -56,7 +68,7 @@ pub fn judge(view: &View<'_>, episode: &Episode, attempt: &Attempt, step: &Step)
         };
     };
     let settled = judged_since.max(acted_at).plus(stretch);
-    if let Some(since) = health::since(view) {
+    if let Some(since) = health::since_without(view, detector) {
         let healthy_at = since.max(attempt.intent_at);
         if healthy_at > deadline {
             return late();
@@ -68,12 +80,7 @@ pub fn judge(view: &View<'_>, episode: &Episode, attempt: &Attempt, step: &Step)
             Verdict::Wait(stable)
         };
     }
-    let others = view
-        .pods
-        .iter()
-        .filter(|one| !answers_for(one, view, attempt));
-    let mut failing = others.filter(|one| health::is_failing(one, stretch, view.now));
-    if attempt.action == ActionName::RestartPod && failing.next().is_some() {
+    if leaves_behind(view, attempt, detector, stretch) {
         return if view.now >= settled {
             Verdict::Partial
         } else {
@@ -87,17 +94,45 @@ pub fn judge(view: &View<'_>, episode: &Episode, attempt: &Attempt, step: &Step)
     }
 }
 
+/// Pods that the act could not name yet, and that another intent would: it went one by one.
+fn leaves_behind(
+    view: &View<'_>,
+    attempt: &Attempt,
+    detector: &dyn Detect,
+    stretch: Millis,
+) -> bool {
+    match attempt.action {
+        ActionName::RestartPod => {
+            let mut others = view
+                .pods
+                .iter()
+                .filter(|one| !answers_for(one, view, attempt));
+            others.any(|one| health::is_failing(one, stretch, view.now))
+        }
+        ActionName::DeletePod => {
+            let shown = detector.pods(view).iter();
+            let mut shown = shown.filter(|one| detector.shows(one, view.now));
+            shown.any(|one| one.facts().has_ended())
+        }
+        ActionName::RestartWorkload
+        | ActionName::Scale
+        | ActionName::Rollback
+        | ActionName::Wait => false,
+    }
+}
+
 /// Whether a pod is one that the act answers for.
 fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
     match attempt.action {
         // Creation times are whole seconds: a pod of the intent's own second is its successor.
-        ActionName::RestartPod => {
+        ActionName::RestartPod | ActionName::RestartWorkload | ActionName::DeletePod => {
             one.facts().created.plus(999) >= attempt.intent_at
                 && !attempt
                     .requests
                     .iter()
                     .any(|request| one.facts().uid == request.uid)
         }
+        ActionName::Wait => true,
         ActionName::Scale => one.hash.is_none_or(|hash| *hash == view.workload.hash),
         ActionName::Rollback => {
             let to = attempt
@@ -112,6 +147,10 @@ fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
 /// One abnormal end in a judged pod since the act: not recovered, at once.
 fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
     let pod = one.facts();
+    // What is waited for may fail as before until the time is over.
+    if attempt.action == ActionName::Wait {
+        return None;
+    }
     if matches!(pod.phase, Phase::Failed | Phase::Unknown) {
         return Some(format!("pod {} is in phase {:?}", pod.name.name, pod.phase));
     }
@@ -119,8 +158,8 @@ fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
     // A pod that the act made can only have crashed after it; of one that was there before, object
     // times have whole seconds, so an end within the act's own second may precede it.
     let after = |end: &Termination| match attempt.action {
-        ActionName::RestartPod => true,
-        ActionName::Scale | ActionName::Rollback => {
+        ActionName::RestartPod | ActionName::RestartWorkload => true,
+        ActionName::Scale | ActionName::Rollback | ActionName::DeletePod | ActionName::Wait => {
             pod.created >= since || end.finished.is_some_and(|at| at > since)
         }
     };

@@ -13,8 +13,10 @@ pub struct View<'a> {
     pub key: TargetKey,
     /// The workload.
     pub workload: &'a WorkloadFacts,
-    /// Its pods that count, oldest first: not being deleted, not disrupted on purpose, no mirrors.
+    /// Its pods that count, oldest first: not being deleted, not disrupted on purpose, no mirrors, no garbage.
     pub pods: Vec<PodView<'a>>,
+    /// What evictions and other disruptions left behind; its owner has replaced these pods already.
+    pub garbage: Vec<PodView<'a>>,
     /// Pods of it that are being deleted: not judged, but still there.
     pub leaving: Vec<PodView<'a>>,
     /// The time.
@@ -46,18 +48,34 @@ impl<'a> View<'a> {
             .into_iter()
             .map(|(pod, hash)| PodView { pod, hash });
         let (leaving, staying): (Vec<_>, Vec<_>) = all.partition(|one| one.facts().deleting);
-        let pods = staying
+        let (garbage, staying): (Vec<_>, Vec<_>) = staying
             .into_iter()
-            .filter(|one| !one.facts().disrupted && !one.facts().mirror)
-            .collect();
+            .filter(|one| !one.facts().mirror)
+            .partition(|one| one.facts().is_garbage());
+        let pods = staying.into_iter().filter(|one| !one.facts().disrupted);
+        let pods = pods.collect();
         Some(Self {
             world,
             key: key.clone(),
             workload,
             pods,
+            garbage,
             leaving,
             now,
         })
+    }
+
+    /// The pod of that UID, among those that count and the garbage.
+    pub fn pod(&self, uid: &Text) -> Option<&PodView<'a>> {
+        let mut pods = self.pods.iter().chain(&self.garbage);
+        pods.find(|one| one.facts().uid == *uid)
+    }
+
+    /// When the last of its pods that went was gone; its own creation where none was seen to go.
+    pub fn departed(&self) -> Moment {
+        let seen = self.world.workload(&self.key);
+        let departed = seen.and_then(|one| one.progress.departed);
+        departed.unwrap_or(self.workload.created)
     }
 
     /// The pods made from the present template.

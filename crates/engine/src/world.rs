@@ -3,7 +3,9 @@
 mod index;
 mod lookup;
 mod pods;
+mod progress;
 mod sweep;
+mod seen;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ use crate::change::{Await, Change, Object, Reply, Unreadable};
 use crate::episode::Episode;
 use crate::facts::{
     AutoscalerFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, Proof, RevisionFacts,
-    TargetKey, Text, WorkloadFacts,
+    TargetKey, Text, Trouble, WorkloadFacts,
 };
 use crate::moment::{Millis, Moment};
 use crate::plan::{Effect, Plan};
@@ -25,6 +27,7 @@ use crate::source::Source;
 use pods::Pods;
 use words::Words;
 
+pub use progress::Progress;
 pub(crate) use sweep::policy_id;
 
 /// What the process was started with.
@@ -57,8 +60,10 @@ pub struct World {
     /// Names of pods by their namespace and the UID of their owner: an owner counts only in its own
     /// namespace, since anybody may write any UID into a pod of theirs.
     pods_by_owner: BTreeMap<(Text, Text), BTreeSet<Text>>,
-    /// Pods with an abnormal end or in phase Failed or Unknown: where trouble can be.
+    /// Pods that are not ready, are on their way out or have failed once: where trouble can be.
     ill: BTreeSet<Name>,
+    /// Workloads that are not complete, or that have a condition of which nobody knows that it is good.
+    unwell: BTreeSet<TargetKey>,
     pub(crate) workloads: BTreeMap<TargetKey, Workload>,
     pub(crate) revisions: BTreeMap<Name, RevisionFacts>,
     revisions_by_owner: BTreeMap<Text, BTreeSet<Name>>,
@@ -95,11 +100,21 @@ pub struct World {
 #[allow(missing_docs)]
 pub struct Pod {
     pub facts: PodFacts,
-    /// The end of the first run of the present streak of short runs.
-    pub failing_since: Option<Moment>,
     /// When it was first seen Ready without a break; object times have whole seconds only, so they
     /// merely backfill what was Ready before this process looked.
     pub ready_since: Option<Moment>,
+}
+
+impl Pod {
+    /// What was seen of its present trouble.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.facts.rare.as_ref().map(|rare| &rare.trouble)
+    }
+
+    /// The end of the first run of the present streak of short runs.
+    pub fn failing_since(&self) -> Option<Moment> {
+        self.trouble()?.failing_since
+    }
 }
 
 /// A workload and when its present template became current.
@@ -109,6 +124,7 @@ pub struct Workload {
     pub facts: WorkloadFacts,
     /// First local observation of a change to the present hash; `None` if it never changed here.
     pub hash_since: Option<Moment>,
+    pub progress: Progress,
 }
 
 /// HealingConfig, parsed.
@@ -196,6 +212,7 @@ impl World {
             pods: Pods::default(),
             pods_by_owner: BTreeMap::new(),
             ill: BTreeSet::new(),
+            unwell: BTreeSet::new(),
             workloads: BTreeMap::new(),
             revisions: BTreeMap::new(),
             revisions_by_owner: BTreeMap::new(),
@@ -251,12 +268,17 @@ impl World {
     /// An effect of the newest plan is being started: its target is in flight from now on.
     pub fn begin(&mut self, effect: &Effect) {
         let takes = match effect {
-            Effect::Act(episode) => episode.last_attempt().map(|attempt| Takes {
-                record: episode.id.clone(),
-                policy: policy_id(episode),
-                at: attempt.intent_at,
-                units: attempt.units(),
-            }),
+            Effect::Act(episode) => {
+                episode
+                    .last_attempt()
+                    .filter(|one| one.takes_slot())
+                    .map(|attempt| Takes {
+                        record: episode.id.clone(),
+                        policy: policy_id(episode),
+                        at: attempt.intent_at,
+                        units: attempt.units(),
+                    })
+            }
             _ => None,
         };
         let proves = matches!(effect, Effect::Prove { .. });

@@ -7,14 +7,18 @@
 mod fields;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
+use kubemend_api::actions::ActionName;
+use kubemend_api::triggers::TriggerName;
 use kubemend_engine::episode::Phase;
+use kubemend_engine::guard::useless;
 use kubemend_operator::args::Cli;
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -22,6 +26,7 @@ const PAGES: [&str; 10] = [
     "lab/README.md",
     "docs/concepts.md",
     "docs/policies.md",
+    "docs/failures.md",
     "docs/operations.md",
     "docs/kubemend-cli.md",
     "docs/performance.md",
@@ -148,17 +153,60 @@ fn every_command_and_flag_is_listed() {
 #[test]
 fn every_field_is_described() {
     const START: &str = "<!-- The tables below are written by a test. -->\n";
-    let path = root().join("docs/policies.md");
-    let page = read("docs/policies.md");
-    let (by_hand, written) = page.split_once(START).unwrap();
-    let fresh = fields::tables();
+    written("docs/policies.md", START, &fields::tables());
+}
+
+/// Every trigger says what counts and what does not, and its row of what can help is the one in code.
+#[test]
+fn every_failure_is_described() {
+    const START: &str = "<!-- The table below is written by a test. -->\n";
+    let page = read("docs/failures.md");
+    for trigger in TriggerName::ALL {
+        let listed = has_row(section(&page, "What counts"), trigger.as_str());
+        assert!(listed, "docs/failures.md lacks {}", trigger.as_str());
+    }
+    written("docs/failures.md", START, &helps());
+}
+
+/// Per failure, why each action cannot help; a tick where it may.
+fn helps() -> String {
+    let acts = || {
+        ActionName::ALL
+            .iter()
+            .filter(|one| **one != ActionName::Wait)
+    };
+    let mut table = "\n| trigger | metric label |".to_owned();
+    acts().for_each(|act| write!(table, " `{}` |", act.as_str()).unwrap());
+    table.push_str("\n|---|---|");
+    acts().for_each(|_| table.push_str("---|"));
+    for trigger in TriggerName::ALL {
+        write!(
+            table,
+            "\n| `{}` | `{}` |",
+            trigger.as_str(),
+            trigger.label()
+        )
+        .unwrap();
+        acts().for_each(|act| {
+            let why = useless(*trigger, *act).unwrap_or("may help");
+            write!(table, " {why} |").unwrap();
+        });
+    }
+    table.push('\n');
+    table
+}
+
+/// The end of a page, from that mark on, is what the code says; `UPDATE=1` writes it.
+fn written(name: &str, mark: &str, fresh: &str) {
+    let page = read(name);
+    let (by_hand, written) = page.split_once(mark).unwrap();
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(path, format!("{by_hand}{START}{fresh}")).unwrap();
+        fs::write(root().join(name), format!("{by_hand}{mark}{fresh}")).unwrap();
         return;
     }
     assert!(
         written == fresh,
-        "docs/policies.md is stale: run UPDATE=1 cargo test -p kubemend-operator --test docs"
+        "{name} is stale: run UPDATE=1 cargo test -p kubemend-operator --test docs"
     );
 }
 

@@ -2,6 +2,7 @@
 //! that was judged as its precondition, so that it has at most one effect.
 
 mod restart_pod;
+mod restart_workload;
 mod scale;
 mod rollback;
 mod prove;
@@ -18,6 +19,7 @@ use kubemend_engine::facts::TargetKey;
 use kubemend_engine::{Episode, Moment, Source};
 use kubemend_status::call::{self, Request};
 use kubemend_status::{Failure, Permit, Recorded};
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 
@@ -199,6 +201,7 @@ async fn one(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
             scale::run(hand, &episode.target(), &wanted.uid, from, to).await
         }
         Verb::Rollback => rollback::run(hand, episode, wanted).await,
+        Verb::Restart => restart_workload::run(hand, episode, wanted).await,
     }
 }
 
@@ -254,6 +257,19 @@ async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
         }
     }
     unsure.map_or_else(|| Answer::refused(&refused), Answer::unknown)
+}
+
+/// The JSON-patch operation that sets an annotation below `path`, where `metadata` is what stands there now.
+fn mark(path: &str, metadata: &Value, key: &str, value: &str) -> Value {
+    if metadata["annotations"].is_object() {
+        let path = format!("{path}/annotations/{}", key.replace('/', "~1"));
+        return json!({"op": "add", "path": path, "value": value});
+    }
+    json!({"op": "add", "path": format!("{path}/annotations"), "value": {key: value}})
+}
+
+fn parse(json: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(json).map_err(|error| Failure::Garbage(error.to_string()))
 }
 
 /// The version that must be seen before the target is judged again.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 use kubemend_engine::Source;
 use kubemend_engine::facts::{Name, Text};
 use kubemend_engine::plan::Held;
@@ -246,7 +246,7 @@ impl Metrics {
     pub(crate) fn attempt_judged(&self, action: ActionName, recovered: bool) {
         let success = if recovered { "true" } else { "false" };
         let labels = Action {
-            action_type: action_type(action),
+            action_type: action.label(),
             success,
         };
         self.actions.get_or_create(&labels).inc();
@@ -255,7 +255,7 @@ impl Metrics {
     /// An attempt cured.
     pub(crate) fn recovered(&self, action: ActionName, seconds: f64) {
         let labels = ActionType {
-            action_type: action_type(action),
+            action_type: action.label(),
         };
         self.recovery.get_or_create(&labels).observe(seconds);
     }
@@ -301,15 +301,6 @@ impl Metrics {
         };
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.unreadable.get_or_create(&of).set(count);
-    }
-}
-
-/// The label values of the replaced system.
-fn action_type(action: ActionName) -> &'static str {
-    match action {
-        ActionName::RestartPod => "restart_pod",
-        ActionName::Scale => "scale_deployment",
-        ActionName::Rollback => "rollback_deployment",
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a record's write tells people: one log line and the metrics per thing that happened.
 
-use kubemend_api::Trigger;
+use kubemend_api::triggers::TriggerName;
 use kubemend_engine::Episode;
 use kubemend_engine::episode::{Attempt, Outcome, Phase, State, Verb};
 use kubemend_engine::facts::Text;
@@ -109,14 +109,9 @@ fn judged(metrics: &Metrics, episode: &Episode, attempt: &Attempt, outcome: Outc
 
 /// The label value of a symptom: that of the trigger of the same name.
 fn failure_type(symptom: &str) -> &'static str {
-    let triggers = [
-        Trigger::CrashLoop(kubemend_api::triggers::CrashLoop::default()),
-        Trigger::PodFailed(kubemend_api::triggers::PodFailed::default()),
-    ];
-    triggers
-        .iter()
-        .find(|one| one.name().eq_ignore_ascii_case(symptom))
-        .map_or("other", Trigger::label)
+    let mut all = TriggerName::ALL.iter().copied();
+    all.find(|one| one.title() == symptom)
+        .map_or("other", TriggerName::label)
 }
 
 #[allow(
@@ -133,8 +128,9 @@ mod tests {
 
     #[test]
     fn every_trigger_has_its_label() {
-        assert_eq!(Trigger::NAMES.len(), 2);
         assert_eq!(failure_type("CrashLoop"), "crash_loop");
         assert_eq!(failure_type("PodFailed"), "pod_failure");
+        assert_eq!(failure_type("OomKilled"), "resource_exhaustion");
+        assert_eq!(failure_type("Unheard"), "other");
     }
 }

@@ -4,7 +4,7 @@ use kube_derive::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::limits::ActionName;
+use crate::actions::ActionName;
 
 /// One execution of a step's action; its intent is recorded before it runs.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -47,7 +47,7 @@ pub struct EventAttempt {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventRequest {
-    /// Evict, Delete, Scale or Rollback. Example: Evict
+    /// Evict, Delete, Restart, Scale or Rollback. Example: Evict
     #[schemars(length(max = 16))]
     pub verb: String,
     /// The pod, workload or revision that is meant. Example: checkout-7d9f-abcde

@@ -1,7 +1,7 @@
 //! `rollback`: back to the newest other revision, proven or simply previous.
 
+use kubemend_api::actions::ActionName;
 use kubemend_api::actions::{Rollback, RollbackTo};
-use kubemend_api::limits::ActionName;
 use kubemend_api::targets::WorkloadKind;
 
 use crate::episode::{Done, Request, Verb};

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use kubemend_api::Duration;
 use kubemend_api::triggers::CrashLoop;
 
-use super::{DEFAULT_WINDOW, Detect, Sight, Symptom, clamped};
+use super::{DEFAULT_WINDOW, Detect, Sight, clamped, restarts_since};
 use crate::episode::Episode;
-use crate::facts::{Container, PodFacts, Termination};
+use crate::facts::{Container, Termination};
 use crate::moment::{Millis, Moment};
 use crate::view::{PodView, View};
 use crate::world::Settings;
@@ -34,30 +34,17 @@ fn crash(one: &Container, window: Millis, now: Moment) -> Option<&Termination> {
     (recent && short).then_some(end)
 }
 
-/// Restarts that count: all of them, or for a relapse those since the recovery.
-fn counted(pod: &PodFacts, one: &Container, relapse_of: Option<&Episode>) -> u32 {
-    let baseline = relapse_of
-        .into_iter()
-        .flat_map(|episode| &episode.state.baseline)
-        .find(|base| pod.uid == base.pod && base.container == one.name);
-    one.restarts
-        .saturating_sub(baseline.map_or(0, |base| base.restarts))
-}
-
 /// Below the threshold: how many of how many, and until when they count.
 fn absent(most: u32, threshold: u32, until: Option<Moment>) -> Sight {
     let until = until.map_or_else(String::new, |at| format!(", counted until {at}"));
     Sight::Absent {
         why: format!("crashLoop: {most} of {threshold} restarts{until}"),
         near: !until.is_empty(),
+        again: None,
     }
 }
 
 impl Detect for CrashLoop {
-    fn symptom(&self) -> &'static str {
-        "CrashLoop"
-    }
-
     fn look(&self, view: &View<'_>, settings: &Settings, relapse_of: Option<&Episode>) -> Sight {
         let (window, threshold) = (window(self), restarts(self, settings));
         let healthy_at = relapse_of.and_then(|episode| episode.state.healthy_at);
@@ -72,11 +59,11 @@ impl Detect for CrashLoop {
                 if healthy_at.is_some_and(|at| finished <= at) {
                     continue;
                 }
-                let restarts = counted(pod, container, relapse_of);
+                let restarts = restarts_since(pod, container, relapse_of);
                 most = most.max(restarts);
                 newest = newest.max(Some(finished));
                 if restarts >= threshold {
-                    let began = one.pod.failing_since.unwrap_or(finished);
+                    let began = one.pod.failing_since().unwrap_or(finished);
                     let began = clamped(began, pod.created, view.now);
                     since = Some(since.map_or(began, |since| since.min(began)));
                 }
@@ -84,12 +71,7 @@ impl Detect for CrashLoop {
         }
         since.map_or_else(
             || absent(most, threshold, newest.map(|at| at.plus(window))),
-            |since| {
-                Sight::Present(Symptom {
-                    name: self.symptom(),
-                    since,
-                })
-            },
+            Sight::Present,
         )
     }
 

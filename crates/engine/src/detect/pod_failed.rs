@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use kubemend_api::triggers::PodFailed;
 
-use super::{Detect, Sight, Symptom, clamped};
+use super::{Detect, Sight, clamped};
 use crate::episode::Episode;
 use crate::facts::{Phase, PodFacts};
 use crate::moment::Moment;
@@ -15,11 +15,11 @@ use crate::view::{PodView, View};
 use crate::world::Settings;
 
 fn failed(pod: &PodFacts) -> bool {
-    matches!(pod.phase, Phase::Failed | Phase::Unknown) && !pod.evicted
+    matches!(pod.phase, Phase::Failed | Phase::Unknown)
 }
 
 /// When it failed: its last container's end, else when it stopped being ready.
-fn began(pod: &PodFacts, now: Moment) -> Moment {
+pub(super) fn began(pod: &PodFacts, now: Moment) -> Moment {
     let ended = pod
         .containers
         .iter()
@@ -29,10 +29,6 @@ fn began(pod: &PodFacts, now: Moment) -> Moment {
 }
 
 impl Detect for PodFailed {
-    fn symptom(&self) -> &'static str {
-        "PodFailed"
-    }
-
     fn look(&self, view: &View<'_>, _: &Settings, relapse_of: Option<&Episode>) -> Sight {
         let healthy_at = relapse_of.and_then(|episode| episode.state.healthy_at);
         let since = view
@@ -43,16 +39,8 @@ impl Detect for PodFailed {
             .filter(|began| healthy_at.is_none_or(|at| *began > at))
             .min();
         since.map_or_else(
-            || Sight::Absent {
-                why: "podFailed: no pod is Failed or Unknown".to_owned(),
-                near: false,
-            },
-            |since| {
-                Sight::Present(Symptom {
-                    name: self.symptom(),
-                    since,
-                })
-            },
+            || Sight::nothing("podFailed: no pod is Failed or Unknown"),
+            Sight::Present,
         )
     }
 

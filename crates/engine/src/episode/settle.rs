@@ -1,8 +1,8 @@
 //! Recording what became of an act: pure, and the same for whoever executed or settled it.
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 
-use super::{Attempt, Done, Episode, Outcome, Phase, Verb};
+use super::{Attempt, Done, Episode, Outcome, Phase, Request, Verb};
 use crate::facts::Text;
 use crate::intent::GRACE;
 use crate::moment::{Millis, Moment};
@@ -94,11 +94,9 @@ impl Episode {
 /// An attempt whose requests are all answered has acted, or has certainly had no effect.
 fn conclude(attempt: &mut Attempt, now: Moment) {
     attempt.acted_at = Some(now);
-    if attempt
-        .requests
-        .iter()
-        .all(|one| one.result == Some(Done::NotApplied))
-    {
+    let refused = |one: &Request| one.result == Some(Done::NotApplied);
+    // A wait asks for nothing, so nothing was refused.
+    if !attempt.requests.is_empty() && attempt.requests.iter().all(refused) {
         attempt.outcome = Some(Outcome::NotApplied);
         attempt.judged_at = Some(now);
     }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::slim::{SlimContainerStatus, SlimMeta, SlimPod, SlimTerminated};
+use super::condition::{self, Condition};
+use super::container::{Blocked, Container, Termination, containers};
+use super::slim::{SlimMeta, SlimPod};
 use super::{Labels, Name, Owner, Text, Uid};
-use crate::moment::{Millis, Moment};
+use crate::moment::Moment;
 
 /// A pod's digest: half a kilobyte with all indexes, instead of six to nine of JSON.
 /// What only trouble fills stands in a box of its own.
@@ -18,7 +20,7 @@ pub struct PodFacts {
     pub owner: Option<Arc<Owner>>,
     pub labels: Labels,
     pub created: Moment,
-    /// Being deleted: every signal of such a pod is an effect of its end.
+    /// Being deleted: every signal of such a pod but its staying is an effect of its end.
     pub deleting: bool,
     /// The cluster disrupted it on purpose (drain, preemption, taint): no failure of its own.
     pub disrupted: bool,
@@ -31,6 +33,32 @@ pub struct PodFacts {
     pub ready: bool,
     pub ready_changed: Option<Moment>,
     pub containers: Box<[Container]>,
+    /// What a pod that runs well does not have.
+    pub rare: Option<Box<Rare>>,
+}
+
+/// Facts of pods that start, end or fail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Rare {
+    /// Conditions that do not merely say that all is well.
+    pub conditions: Box<[Condition]>,
+    /// `deletionTimestamp`: when it should be gone; its grace period is part of it.
+    pub due: Option<Moment>,
+    pub finalizers: Box<[Text]>,
+    /// What the World has seen of it; empty in what was just read.
+    pub trouble: Trouble,
+}
+
+/// Local observations of a pod in trouble: objects tell their state, seldom since when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// The end of the first run of the present streak of short runs.
+    pub failing_since: Option<Moment>,
+    /// Why a container of it cannot be made, and since when.
+    pub blocked: Option<(Blocked, Moment)>,
+    /// When its containers were killed for want of memory, oldest first.
+    pub kills: Vec<Moment>,
 }
 
 /// A pod's phase.
@@ -44,57 +72,6 @@ pub enum Phase {
     Unknown,
 }
 
-/// One container's digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Container {
-    pub name: Text,
-    pub role: Role,
-    pub restarts: u32,
-    pub running: bool,
-    /// `state.waiting.reason`, for example `ImagePullBackOff`.
-    pub waiting: Option<Text>,
-    /// The newest known end: `state.terminated`, else `lastState.terminated`.
-    pub newest: Option<Box<Termination>>,
-}
-
-/// What a container is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Role {
-    App,
-    /// An init container with restartPolicy Always.
-    Sidecar,
-    /// Runs to its end before the app starts: ending with 0 is its job.
-    Init,
-}
-
-/// How a container ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Termination {
-    pub exit_code: i32,
-    pub reason: Text,
-    pub started: Option<Moment>,
-    pub finished: Option<Moment>,
-}
-
-impl Termination {
-    /// How long the run lasted; `None` where the runtime lost it (ContainerStatusUnknown).
-    pub fn run(&self) -> Option<Millis> {
-        Some(self.finished?.since(self.started?).max(0))
-    }
-}
-
-impl Container {
-    /// The newest end that was no success of an init container.
-    pub fn abnormal(&self) -> Option<&Termination> {
-        self.newest
-            .as_deref()
-            .filter(|end| self.role != Role::Init || end.exit_code != 0)
-    }
-}
-
 impl PodFacts {
     /// Reads a pod. Object times are clamped to [creation, far future] by their users, not here:
     /// the digest keeps what the object says.
@@ -103,21 +80,6 @@ impl PodFacts {
         let status = &pod.status;
         let condition = |name: &str| status.conditions.iter().find(|one| one.type_ == name);
         let ready = condition("Ready");
-        let sidecars: Vec<&str> = pod
-            .spec
-            .init_containers
-            .iter()
-            .filter(|one| one.restart_policy.as_deref() == Some("Always"))
-            .map(|one| one.name.as_str())
-            .collect();
-        let init = status.init_container_statuses.iter().map(|one| {
-            let sidecar = sidecars.contains(&one.name.as_str());
-            container(one, if sidecar { Role::Sidecar } else { Role::Init })
-        });
-        let app = status
-            .container_statuses
-            .iter()
-            .map(|one| container(one, Role::App));
         Self {
             name: Name::new(&meta.namespace, &meta.name),
             uid: meta.uid.as_str().into(),
@@ -137,8 +99,34 @@ impl PodFacts {
             evicted: status.reason == "Evicted",
             ready: ready.is_some_and(|one| one.status == "True"),
             ready_changed: ready.and_then(|one| moment(one.last_transition_time.as_deref())),
-            containers: init.chain(app).collect(),
+            containers: containers(pod),
+            rare: rare(pod).map(Box::new),
         }
+    }
+
+    /// Its conditions that do not merely say that all is well.
+    pub fn conditions(&self) -> &[Condition] {
+        self.rare.as_deref().map_or(&[], |rare| &rare.conditions)
+    }
+
+    /// The condition of that type, unless it says that all is well.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions().iter().find(|one| *one.kind == *kind)
+    }
+
+    /// It is over: nothing of it runs, and nothing will.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Failed | Phase::Succeeded)
+    }
+
+    /// Left behind by an eviction or another disruption; its owner has replaced it already.
+    pub fn is_garbage(&self) -> bool {
+        self.phase == Phase::Failed && (self.evicted || self.disrupted)
+    }
+
+    /// Why a container of it cannot be made, if one cannot.
+    pub fn blocked(&self) -> Option<Blocked> {
+        self.containers.iter().find_map(Container::blocked)
     }
 
     /// The newest abnormal end of any of its containers.
@@ -150,31 +138,29 @@ impl PodFacts {
     }
 }
 
-fn container(status: &SlimContainerStatus, role: Role) -> Container {
-    let state = &status.state;
-    let newest = state
-        .terminated
-        .as_ref()
-        .or(status.last_state.terminated.as_ref());
-    Container {
-        name: status.name.as_str().into(),
-        role,
-        restarts: u32::try_from(status.restart_count).unwrap_or(0),
-        running: state.running.is_some(),
-        waiting: state.waiting.as_ref().map(|one| one.reason.as_str().into()),
-        newest: newest.map(|end| Box::new(termination(end))),
-    }
-}
-
-fn termination(end: &SlimTerminated) -> Termination {
-    // The runtime reports a lost container with year 1 instead of no time at all.
-    let real = |at: Option<Moment>| at.filter(|at| at.as_millis() > 0);
-    Termination {
-        exit_code: i32::try_from(end.exit_code).unwrap_or(i32::MAX),
-        reason: end.reason.as_str().into(),
-        started: real(moment(end.started_at.as_deref())),
-        finished: real(moment(end.finished_at.as_deref())),
-    }
+/// A finished Job's pod says of each condition that it is over: that is no news.
+fn rare(pod: &SlimPod) -> Option<Rare> {
+    let meta = &pod.metadata;
+    let due = moment(meta.deletion_timestamp.as_deref());
+    let over = pod.status.phase == "Succeeded";
+    let rare = Rare {
+        conditions: if over {
+            Box::default()
+        } else {
+            condition::read(&pod.status.conditions)
+        },
+        finalizers: if due.is_some() {
+            meta.finalizers
+                .iter()
+                .map(|one| one.as_str().into())
+                .collect()
+        } else {
+            Box::default()
+        },
+        due,
+        trouble: Trouble::default(),
+    };
+    (rare != Rare::default()).then_some(rare)
 }
 
 pub(super) fn moment(text: Option<&str>) -> Option<Moment> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// `metadata`, without managedFields, which are a third of the bytes.
@@ -20,6 +21,7 @@ pub struct SlimMeta {
     pub annotations: BTreeMap<String, String>,
     pub creation_timestamp: Option<String>,
     pub deletion_timestamp: Option<String>,
+    pub finalizers: Vec<String>,
     pub owner_references: Vec<SlimOwner>,
 }
 
@@ -54,7 +56,7 @@ pub struct SlimPod {
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs)]
 pub struct SlimPodSpec {
-    pub node_name: String,
+    pub containers: Vec<SlimContainer>,
     pub init_containers: Vec<SlimContainer>,
 }
 
@@ -64,6 +66,26 @@ pub struct SlimPodSpec {
 pub struct SlimContainer {
     pub name: String,
     pub restart_policy: Option<String>,
+    pub restart_policy_rules: Vec<SlimRestartRule>,
+    pub liveness_probe: Option<IgnoredAny>,
+    pub readiness_probe: Option<IgnoredAny>,
+    pub startup_probe: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimRestartRule {
+    pub action: String,
+    pub exit_codes: SlimExitCodes,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimExitCodes {
+    pub operator: String,
+    pub values: Vec<i64>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -94,6 +116,7 @@ pub struct SlimCondition {
 pub struct SlimContainerStatus {
     pub name: String,
     pub ready: bool,
+    pub started: Option<bool>,
     pub restart_count: i64,
     pub state: SlimState,
     pub last_state: SlimState,
@@ -149,6 +172,25 @@ pub struct SlimWorkloadSpec {
     pub replicas: Option<i64>,
     pub paused: bool,
     pub template: Value,
+    pub update_strategy: SlimUpdateStrategy,
+    pub revision_history_limit: Option<i64>,
+}
+
+/// A StatefulSet's or DaemonSet's `updateStrategy`.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimUpdateStrategy {
+    #[serde(rename = "type")]
+    pub type_: String,
+    pub rolling_update: SlimRollingUpdate,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimRollingUpdate {
+    pub partition: i64,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -161,6 +203,9 @@ pub struct SlimWorkloadStatus {
     pub desired_number_scheduled: i64,
     pub updated_number_scheduled: i64,
     pub number_available: i64,
+    pub current_revision: String,
+    pub update_revision: String,
+    pub conditions: Vec<SlimCondition>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]

@@ -2,15 +2,17 @@
 
 use kubemend_api::annotations;
 use kubemend_api::targets::WorkloadKind;
+use serde_json::Value;
 
 use super::pod::{created, labels, owner};
-use super::slim::{SlimMeta, SlimWorkload};
-use super::{Labels, Name, Owner, TargetKey, Text, template};
+use super::slim::{SlimMeta, SlimUpdateStrategy, SlimWorkload};
+use super::{Condition, Labels, Name, Owner, TargetKey, Text, condition, template};
 use crate::moment::Moment;
 
 /// A Deployment, StatefulSet or DaemonSet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own, in any combination
 pub struct WorkloadFacts {
     pub key: TargetKey,
     pub uid: Text,
@@ -29,6 +31,24 @@ pub struct WorkloadFacts {
     /// Annotation kubemend.io/mode, as written.
     pub mode: Option<Text>,
     pub gitops: Option<GitOps>,
+    /// Conditions that do not merely say that all is well.
+    pub conditions: Box<[Condition]>,
+    pub updates: Updates,
+    /// Its controller is bringing a new template to its pods.
+    pub rolling: bool,
+    /// The template's annotation kubectl.kubernetes.io/restartedAt, which a rolling restart sets.
+    pub restarted_at: Option<Text>,
+    /// `revisionHistoryLimit`: so many old revisions are kept.
+    pub history: u32,
+}
+
+/// Whether a change of the template reaches the pods by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Updates {
+    Rolling,
+    /// Only where somebody deletes a pod (OnDelete), or only down to an ordinal (partition).
+    ByHand,
 }
 
 /// Who would revert a change of the workload's spec.
@@ -82,6 +102,16 @@ impl Proof {
 }
 
 impl WorkloadFacts {
+    /// The condition of that type, unless it says that all is well.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|one| *one.kind == *kind)
+    }
+
+    /// Its controller has seen the newest spec, and every replica is updated and available.
+    pub fn is_complete(&self) -> bool {
+        self.observed && self.updated >= self.desired && self.available >= self.desired
+    }
+
     /// Reads a workload of the given kind.
     pub fn read(kind: WorkloadKind, object: &SlimWorkload) -> Self {
         let meta = &object.metadata;
@@ -116,6 +146,19 @@ impl WorkloadFacts {
                 .get(annotations::MODE)
                 .map(|mode| mode.as_str().into()),
             gitops: gitops(meta),
+            conditions: condition::read(&status.conditions),
+            rolling: match kind {
+                WorkloadKind::StatefulSet => status.current_revision != status.update_revision,
+                WorkloadKind::Deployment | WorkloadKind::DaemonSet => updated < desired,
+            },
+            updates: updates(&object.spec.update_strategy),
+            restarted_at: object
+                .spec
+                .template
+                .pointer(RESTARTED_AT)
+                .and_then(Value::as_str)
+                .map(Text::from),
+            history: count(object.spec.revision_history_limit.unwrap_or(10)),
         }
     }
 }
@@ -138,6 +181,17 @@ impl RevisionFacts {
             proof: annotation(annotations::HEALTHY).and_then(|text| Proof::parse(text, &hash)),
             hash: hash.into(),
         }
+    }
+}
+
+/// Where `kubectl rollout restart` leaves its mark.
+const RESTARTED_AT: &str = "/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+
+fn updates(strategy: &SlimUpdateStrategy) -> Updates {
+    if strategy.type_ == "OnDelete" || strategy.rolling_update.partition > 0 {
+        Updates::ByHand
+    } else {
+        Updates::Rolling
     }
 }
 

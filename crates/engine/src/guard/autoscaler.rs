@@ -1,6 +1,6 @@
 //! A HorizontalPodAutoscaler, KEDA's too, owns the replicas: a scale would be overwritten.
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 
 use super::Case;
 use crate::episode::Request;

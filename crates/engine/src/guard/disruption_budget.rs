@@ -14,12 +14,7 @@ pub(super) fn check(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
         if !matches!(request.verb, Verb::Evict | Verb::Delete) {
             return true;
         }
-        let pod = case
-            .view
-            .pods
-            .iter()
-            .map(PodView::facts)
-            .find(|pod| pod.uid == request.uid);
+        let pod = case.view.pod(&request.uid).map(PodView::facts);
         let Some(pod) = pod else { return false };
         let budgets = case.view.world.disruption_budgets_of(pod);
         if request.verb == Verb::Delete {

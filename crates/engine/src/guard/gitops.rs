@@ -1,6 +1,6 @@
 //! Argo CD and Flux would revert a change of the workload's spec.
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 
 use super::Case;
 use crate::episode::Request;
@@ -8,8 +8,10 @@ use crate::facts::GitOps;
 use crate::hold::{No, Skip};
 
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
-    if case.step.action_name() == ActionName::RestartPod {
-        return Ok(());
+    match case.step.action_name() {
+        // These change no field that Git has.
+        ActionName::RestartPod | ActionName::DeletePod | ActionName::Wait => return Ok(()),
+        ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => {}
     }
     match case.view.workload.gitops {
         None => Ok(()),

@@ -1,7 +1,7 @@
 //! A rollout in progress holds restart and scale; where all failing pods are of the newest
 //! revision and a later rollback would answer, they are passed over for it.
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 
 use super::Case;
 use crate::episode::Request;
@@ -9,7 +9,12 @@ use crate::hold::{Hold, No, Skip};
 use crate::policy::DEFAULT_RELAPSE_WINDOW;
 
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
-    if case.step.action_name() == ActionName::Rollback || !case.view.rolling_out() {
+    match case.step.action_name() {
+        // A rollback answers the rollout, and the others do not touch it.
+        ActionName::Rollback | ActionName::DeletePod | ActionName::Wait => return Ok(()),
+        ActionName::RestartPod | ActionName::RestartWorkload | ActionName::Scale => {}
+    }
+    if !case.view.rolling_out() {
         return Ok(());
     }
     if only_new_pods_fail(case) && rollback_follows(case) {

@@ -1,6 +1,6 @@
 //! Chains as decisions use them: steps with every absent field resolved.
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 use kubemend_api::{Action, Duration, steps};
 
 use crate::facts::Text;
@@ -50,11 +50,7 @@ impl Step {
 
     /// The action's name.
     pub fn action_name(&self) -> ActionName {
-        match self.action {
-            Action::RestartPod(_) => ActionName::RestartPod,
-            Action::Scale(_) => ActionName::Scale,
-            Action::Rollback(_) => ActionName::Rollback,
-        }
+        self.action.name()
     }
 }
 
@@ -79,7 +75,7 @@ impl Chain {
             let Some(action) = step.action.only() else {
                 problems.push(format!(
                     "{field}[{index}].action: no single action that this version knows; write one of {}",
-                    Action::NAMES.join(", ")
+                    ActionName::list()
                 ));
                 break;
             };

@@ -7,18 +7,15 @@ use kubemend_api::policy::StrategyKind;
 use kubemend_api::steps;
 use kubemend_api::targets::WorkloadKind;
 
-use super::{Config, Pod, Workload, World};
+use super::{Config, Pod, Progress, Workload, World, seen};
 use crate::change::Object;
 use crate::episode::Episode;
 use crate::facts::{
     Name, NamespaceFacts, Phase, PodFacts, RevisionFacts, TargetKey, WorkloadFacts, version_number,
 };
-use crate::moment::{Millis, Moment};
+use crate::moment::Moment;
 use crate::policy::{Chain, Policy, PolicyId, Strategy};
 use crate::source::Source;
-
-/// A kubelet forgets a container's back-off after so long a run; a crash after it starts a new streak.
-const STREAK_ENDS: Millis = 600_000;
 
 impl World {
     /// Stores an object; its collection and name, or `None` where a newer state is stored already.
@@ -79,7 +76,7 @@ impl World {
             .pods
             .get(&name)
             .filter(|known| known.facts.uid == pod.uid);
-        let failing_since = failing_since(known, &pod);
+        seen::note(known, &mut pod, now);
         let ready_since = ready_since(known, &pod, now);
         self.remove_pod_indexes(&name);
         if let Some(owner) = &pod.owner {
@@ -93,7 +90,6 @@ impl World {
         }
         self.pods.insert(Pod {
             facts: pod,
-            failing_since,
             ready_since,
         });
         (Source::Pods, name)
@@ -114,6 +110,19 @@ impl World {
             if let Some(end) = &mut container.newest {
                 words.share(&mut end.reason);
             }
+        }
+        for condition in pod.rare.iter_mut().flat_map(|rare| &mut rare.conditions) {
+            words.share(&mut condition.kind);
+            words.share(&mut condition.reason);
+        }
+    }
+
+    /// A pod is gone, and its workload remembers when.
+    pub(super) fn pod_departs(&mut self, name: &Name, now: Moment) {
+        let pod = self.pods.get(name);
+        let target = pod.and_then(|pod| self.target_of(&pod.facts));
+        if let Some(workload) = target.and_then(|key| self.workloads.get_mut(&key)) {
+            workload.progress.departed = Some(now);
         }
     }
 
@@ -145,8 +154,18 @@ impl World {
             None => None,
         };
         let relabelled = known.is_none_or(|known| known.facts.labels != facts.labels);
-        self.workloads
-            .insert(key.clone(), Workload { facts, hash_since });
+        let progress = Progress::seen(known, &facts, now);
+        if facts.is_complete() && facts.conditions.is_empty() {
+            self.unwell.remove(&key);
+        } else {
+            self.unwell.insert(key.clone());
+        }
+        let workload = Workload {
+            facts,
+            hash_since,
+            progress,
+        };
+        self.workloads.insert(key.clone(), workload);
         if relabelled {
             self.match_target(&key);
         }
@@ -299,6 +318,7 @@ impl World {
 
     pub(super) fn forget_target(&mut self, key: &TargetKey) {
         self.match_target(key);
+        self.unwell.remove(key);
         self.unproven.remove(key);
         self.refused_marks.remove(key);
     }
@@ -344,8 +364,13 @@ fn remove<K: Ord, V: Ord>(
 
 /// Where trouble can be: the cheap test that keeps a round's cost to the suspects.
 fn is_ill(pod: &PodFacts) -> bool {
-    !pod.deleting
-        && (matches!(pod.phase, Phase::Failed | Phase::Unknown) || pod.newest_abnormal().is_some())
+    pod.rare.is_some()
+        || pod.newest_abnormal().is_some()
+        || match pod.phase {
+            Phase::Running => !pod.ready,
+            Phase::Pending | Phase::Failed | Phase::Unknown => true,
+            Phase::Succeeded => false,
+        }
 }
 
 /// Since when the pod has been Ready: the first local observation, which a cold start backfills
@@ -366,25 +391,4 @@ fn ready_since(known: Option<&Pod>, pod: &PodFacts, now: Moment) -> Option<Momen
         }
         Some(_) => Some(now),
     }
-}
-
-/// The end of the first run of the present streak of short runs, from local observation; a cold
-/// start knows only the newest end.
-fn failing_since(known: Option<&Pod>, pod: &PodFacts) -> Option<Moment> {
-    let (_, end) = pod.newest_abnormal()?;
-    let finished = end.finished?;
-    let Some(known) = known else {
-        return Some(finished);
-    };
-    let Some(since) = known.failing_since else {
-        return Some(finished);
-    };
-    let before = known
-        .facts
-        .newest_abnormal()
-        .and_then(|(_, end)| end.finished);
-    let started = end.started.unwrap_or(finished);
-    let long_run = finished.since(started) >= STREAK_ENDS;
-    let news = before.is_none_or(|before| finished > before);
-    Some(if news && long_run { finished } else { since })
 }

@@ -100,7 +100,9 @@ impl World {
     /// Workloads in which trouble can be, sorted.
     pub fn suspects(&self) -> BTreeSet<TargetKey> {
         let pods = self.ill.iter().filter_map(|name| self.pods.get(name));
-        pods.filter_map(|pod| self.target_of(&pod.facts)).collect()
+        pods.filter_map(|pod| self.target_of(&pod.facts))
+            .chain(self.unwell.iter().cloned())
+            .collect()
     }
 
     /// The records of a target, dry ones included, by name.

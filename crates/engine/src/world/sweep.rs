@@ -26,6 +26,7 @@ impl World {
                     .get(name)
                     .is_some_and(|pod| uid.is_empty() || pod.facts.uid == *uid)
                     && {
+                        self.pod_departs(name, now);
                         self.remove_pod_indexes(name);
                         self.pods.remove(name)
                     }

@@ -1,11 +1,12 @@
 //! Arbitrary facts, absurd ones included.
 
 use kubemend_api::targets::WorkloadKind;
+use kubemend_api::triggers::{ConditionStatus, Probe};
 use kubemend_engine::Moment;
 use kubemend_engine::change::Object;
 use kubemend_engine::facts::{
-    Container, Labels, Name, Owner, Phase as PodPhase, PodFacts, Proof, RevisionFacts, Role,
-    TargetKey, Termination, Text, WorkloadFacts,
+    Checks, Condition, Container, Labels, Name, Owner, Phase as PodPhase, PodFacts, Proof, Rare,
+    RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates, WorkloadFacts,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -69,9 +70,16 @@ pub fn workload() -> impl Strategy<Value = Object> {
         hash(),
         numbers,
         of(select(vec!["Enforce", "DryRun", "off"])),
+        vec(condition(), 0..3),
     )
         .prop_map(
-            |(key, hash, (desired, updated, available, observed, paused, created), mode)| {
+            |(
+                key,
+                hash,
+                (desired, updated, available, observed, paused, created),
+                mode,
+                conditions,
+            )| {
                 Object::Workload(WorkloadFacts {
                     uid: uid_of(&key),
                     version: "7".into(),
@@ -86,10 +94,37 @@ pub fn workload() -> impl Strategy<Value = Object> {
                     available,
                     mode: mode.map(Text::from),
                     gitops: None,
+                    conditions: conditions.into(),
+                    updates: Updates::Rolling,
+                    rolling: updated < desired,
+                    restarted_at: None,
+                    history: 10,
                     key,
                 })
             },
         )
+}
+
+/// One condition of the few types that detectors know.
+fn condition() -> impl Strategy<Value = Condition> {
+    let kind = select(vec![
+        "Progressing",
+        "ReplicaFailure",
+        "PodScheduled",
+        "PodReadyToStartContainers",
+        "Degraded",
+    ]);
+    let status = select(vec![
+        ConditionStatus::True,
+        ConditionStatus::False,
+        ConditionStatus::Unknown,
+    ]);
+    (kind, status, of(moment())).prop_map(|(kind, status, since)| Condition {
+        kind: kind.into(),
+        status,
+        reason: "Told".into(),
+        since,
+    })
 }
 
 fn labels(key: &TargetKey) -> Labels {
@@ -125,31 +160,55 @@ pub fn revision() -> impl Strategy<Value = Object> {
 }
 
 fn container() -> impl Strategy<Value = Container> {
-    let end =
-        (any::<i32>(), of(moment()), of(moment())).prop_map(|(exit_code, started, finished)| {
-            Termination {
-                exit_code,
-                reason: "Error".into(),
-                started,
-                finished,
-            }
-        });
+    let exit = prop_oneof![any::<i32>(), select(vec![0, 1, 137, 143])];
+    let reason = select(vec!["Error", "OOMKilled", "StartError"]);
+    let end = (exit, reason, of(moment()), of(moment()), any::<bool>()).prop_map(
+        |(exit_code, reason, started, finished, expected)| Termination {
+            exit_code,
+            reason: reason.into(),
+            started,
+            finished,
+            expected,
+        },
+    );
+    let probes = select(vec![Probe::Liveness, Probe::Readiness, Probe::Startup]);
+    let checks = (vec(probes, 0..3), any::<bool>(), any::<bool>())
+        .prop_map(|(probes, started, ready)| Checks::new(&probes, started, ready));
     let role = select(vec![Role::App, Role::Sidecar, Role::Init]);
     (
         role,
         count(),
         any::<bool>(),
-        of(select(vec!["CrashLoopBackOff", "ImagePullBackOff"])),
+        of(select(vec![
+            "CrashLoopBackOff",
+            "ImagePullBackOff",
+            "CreateContainerConfigError",
+            "ContainerCreating",
+        ])),
         of(end),
+        checks,
     )
-        .prop_map(|(role, restarts, running, waiting, newest)| Container {
-            name: "app".into(),
-            role,
-            restarts,
-            running,
-            waiting: waiting.map(Text::from),
-            newest: newest.map(Box::new),
-        })
+        .prop_map(
+            |(role, restarts, running, waiting, newest, checks)| Container {
+                name: "app".into(),
+                role,
+                checks,
+                restarts,
+                running,
+                waiting: waiting.map(Text::from),
+                newest: newest.map(Box::new),
+            },
+        )
+}
+
+fn rare() -> impl Strategy<Value = Option<Rare>> {
+    let rare = (vec(condition(), 0..3), of(moment()), vec(word(), 0..2));
+    of(rare.prop_map(|(conditions, due, finalizers)| Rare {
+        conditions: conditions.into(),
+        due,
+        finalizers: finalizers.into(),
+        trouble: Trouble::default(),
+    }))
 }
 
 pub fn pod() -> impl Strategy<Value = Object> {
@@ -174,6 +233,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
         flags,
         (moment(), of(moment())),
         vec(container(), 0..3),
+        rare(),
     )
         .prop_map(
             |(
@@ -184,6 +244,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
                 (ready, deleting, disrupted),
                 (created, ready_changed),
                 containers,
+                rare,
             )| {
                 let name = format!("{}-{}-{number}", key.name, key.kind);
                 let owner = if key.kind == WorkloadKind::Deployment {
@@ -214,6 +275,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
                     ready,
                     ready_changed,
                     containers: containers.into(),
+                    rare: rare.map(Box::new),
                 })
             },
         )

@@ -1,8 +1,8 @@
 //! Arbitrary records.
 
 use kubemend_api::Duration;
+use kubemend_api::actions::ActionName;
 use kubemend_api::event::{EventEvidence, EventStrategy, EventTarget, HealingEventSpec};
-use kubemend_api::limits::ActionName;
 use kubemend_api::policy::StrategyKind;
 use kubemend_engine::episode::{
     Attempt, Baseline, Done, Outcome, Phase, Request, Skipped, Spent, State, UndoState, Verb,
@@ -21,7 +21,13 @@ fn written() -> impl Strategy<Value = Moment> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let verb = select(vec![Verb::Evict, Verb::Delete, Verb::Scale, Verb::Rollback]);
+    let verb = select(vec![
+        Verb::Evict,
+        Verb::Delete,
+        Verb::Scale,
+        Verb::Rollback,
+        Verb::Restart,
+    ]);
     let result = of(select(vec![Done::Applied, Done::NotApplied, Done::Unknown]));
     (
         verb,

@@ -121,6 +121,7 @@ impl Stage {
                         let replicas = to.parse().expect("replicas");
                         self.set_replicas(&episode.spec.target.name, replicas);
                     }
+                    Verb::Restart => self.restart_all(&episode.spec.target.name, to),
                     Verb::Rollback => self.roll_back(&episode.spec.target.name, to),
                 }
             }
@@ -133,6 +134,11 @@ impl Stage {
         if let Some(toy) = self.toys.get_mut(name) {
             toy.replicas = replicas;
         }
+    }
+
+    fn restart_all(&mut self, name: &str, at: &str) {
+        let toy = self.toys.get_mut(name).expect("a workload");
+        toy.restart(at);
     }
 
     fn roll_back(&mut self, name: &str, hash: &str) {

@@ -153,9 +153,14 @@ fn intent(episode: &Episode) -> String {
 
 fn requests(episode: &Episode, attempt: &Attempt) -> String {
     let open = attempt.requests.iter().filter(|one| one.result.is_none());
-    open.map(|one| request(&episode.spec.target.name, one))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let all: Vec<_> = open
+        .map(|one| request(&episode.spec.target.name, one))
+        .collect();
+    if all.is_empty() {
+        "nothing to do".to_owned()
+    } else {
+        all.join(", ")
+    }
 }
 
 fn request(target: &str, request: &Request) -> String {
@@ -171,6 +176,7 @@ fn request(target: &str, request: &Request) -> String {
         Verb::Evict => format!("evict {}", request.name),
         Verb::Delete => format!("delete {}", request.name),
         Verb::Scale => format!("{from} -> {to} replicas"),
+        Verb::Restart => "rolling restart".to_owned(),
         Verb::Rollback => format!("template {} -> {}", revision(from), revision(to)),
     }
 }

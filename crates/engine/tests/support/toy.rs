@@ -167,6 +167,16 @@ impl Toy {
         self.revision = revision;
     }
 
+    /// A rolling restart, whose pods all go at once: what a scenario tells apart is who came after it.
+    pub fn restart(&mut self, at: &str) {
+        let key = kubemend_api::annotations::RESTARTED_AT;
+        super::objects::merge(
+            &mut self.raw,
+            &json!({ "spec": { "template": { "metadata": { "annotations": { key: at } } } } }),
+        );
+        self.pods.clear();
+    }
+
     /// From now on the app behaves so, in the pods that are there too.
     pub fn behave(&mut self, revision: u64, app: &App, now: i64) {
         self.since = now;

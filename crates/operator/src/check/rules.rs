@@ -19,6 +19,17 @@ const BACKOFF: &str =
 const VALUES: &str =
     "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)";
 
+const GOOD_CONDITION: &str = "self.status != 'True' || !(self.type in ['Ready', 'ContainersReady', 'Initialized', 'PodScheduled', 'PodReadyToStartContainers', 'Available', 'Progressing'])";
+const GOOD: [&str; 7] = [
+    "Ready",
+    "ContainersReady",
+    "Initialized",
+    "PodScheduled",
+    "PodReadyToStartContainers",
+    "Available",
+    "Progressing",
+];
+
 /// Whether the rule holds for the node; `None` for a rule that is not known here.
 pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
     if let Some(fields) = exactly_one(rule) {
@@ -74,6 +85,11 @@ pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
                     .get("action")
                     .is_some_and(|action| has(action, "scale"))
         }
+        "!has(self.below) || self.below != 0 && self.below != '0%'" => !is_zero(node.get("below")),
+        GOOD_CONDITION => {
+            let good = text(node, "type").is_some_and(|kind| GOOD.contains(&kind));
+            !good || text(node, "status") != Some("True")
+        }
         "has(self.releasedWithin)" => has(node, "releasedWithin"),
         "has(self.strategyRef) != has(self.steps)" => {
             has(node, "strategyRef") != has(node, "steps")
@@ -103,7 +119,12 @@ fn at_least(rule: &str) -> Option<(&str, i64)> {
         .strip_prefix(field)?
         .strip_prefix(") >= duration('")?
         .strip_suffix("')")?;
-    Some((field, least.parse::<Duration>().ok()?.as_millis()))
+    // A field that is a word of CEL is escaped in rules: `self.__for__`
+    let plain = field
+        .strip_prefix("__")
+        .and_then(|one| one.strip_suffix("__"));
+    let least = least.parse::<Duration>().ok()?.as_millis();
+    Some((plain.unwrap_or(field), least))
 }
 
 /// Whether one duration is not below another, with the values that stand in for absent ones;

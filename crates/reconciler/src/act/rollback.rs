@@ -8,7 +8,7 @@ use kubemend_status::Failure;
 use kubemend_status::call::{self, Request};
 use serde_json::{Value, json};
 
-use super::{Answer, Hand, Look, Sight, change, source, version};
+use super::{Answer, Hand, Look, Sight, change, mark, parse, source, version};
 
 /// What is judged: the named revision, and the hash and UID of the workload before.
 struct Template<'a> {
@@ -108,26 +108,12 @@ fn as_released(mut template: Value) -> Value {
 
 fn patch(meta: &Value, template: &Value, record: &str) -> Value {
     let test = |path: &str, value: &Value| json!({"op": "test", "path": path, "value": value});
-    let healed = if meta["annotations"].is_object() {
-        let path = format!(
-            "/metadata/annotations/{}",
-            annotations::HEALED_BY.replace('/', "~1")
-        );
-        json!({"op": "add", "path": path, "value": record})
-    } else {
-        let all = json!({annotations::HEALED_BY: record});
-        json!({"op": "add", "path": "/metadata/annotations", "value": all})
-    };
     json!([
         test("/metadata/uid", &meta["uid"]),
         test("/metadata/resourceVersion", &meta["resourceVersion"]),
         {"op": "replace", "path": "/spec/template", "value": template},
-        healed,
+        mark("/metadata", meta, annotations::HEALED_BY, record),
     ])
-}
-
-fn parse(json: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(json).map_err(|error| Failure::Garbage(error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubemend_api::limits::ActionName;
+use kubemend_api::actions::ActionName;
 use kubemend_engine::change::{self, Change, Object, Reply};
 use kubemend_engine::episode::{Attempt, Done, Phase, Request, State, Verb};
 use kubemend_engine::facts::template;
@@ -165,6 +165,11 @@ impl Bench {
                     Some("3".into()),
                 )
             }
+            Verb::Restart => {
+                let uid = self.uid("Deployment", "web");
+                let to = Some(now.to_string().as_str().into());
+                (ActionName::RestartWorkload, "web", uid, None, to)
+            }
             Verb::Rollback => {
                 let uid = self.uid("ReplicaSet", "web-abc");
                 (
@@ -240,7 +245,7 @@ fn sent(verb: Verb) -> (&'static str, &'static str, Http) {
         Verb::Evict => ("pods", "eviction", Http::Create),
         Verb::Delete => ("pods", "", Http::Delete),
         Verb::Scale => ("deployments", "scale", Http::Patch),
-        Verb::Rollback => ("deployments", "", Http::Patch),
+        Verb::Restart | Verb::Rollback => ("deployments", "", Http::Patch),
     }
 }
 
@@ -262,7 +267,13 @@ pub fn record_write() -> Matcher {
 }
 
 /// Every verb that takes something away or changes it.
-pub const VERBS: [Verb; 4] = [Verb::Evict, Verb::Delete, Verb::Scale, Verb::Rollback];
+pub const VERBS: [Verb; 5] = [
+    Verb::Evict,
+    Verb::Delete,
+    Verb::Scale,
+    Verb::Rollback,
+    Verb::Restart,
+];
 
 /// Answers that leave open whether the write took effect, and answers that only seem to.
 pub fn unclear() -> Vec<FaultKind> {

@@ -129,6 +129,7 @@ fn act(number: usize, attempt: &EventAttempt) -> String {
         Some("Delete") => format!("replaces pod {}", names.join(", ")),
         Some("Evict") => format!("evicts pod {}", names.join(", ")),
         Some("Scale") => format!("scales from {from} to {to}"),
+        Some("Restart") => format!("restarts all pods of {}", names.join(", ")),
         Some("Rollback") => format!("puts the template of {} back", names.join(", ")),
         other => other.unwrap_or("nothing").to_owned(),
     };
