@@ -13,6 +13,9 @@ use crate::truth::{self, items, text};
 
 const HOUR: Duration = Duration::from_hours(1);
 
+/// Where a rolling restart leaves its mark.
+const RESTARTED_AT: &str = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+
 /// An act, with the record that announced it.
 struct Case<'a> {
     entry: &'a Entry,
@@ -77,7 +80,8 @@ fn effect<'a>(
         }
         ("deployments" | "statefulsets", "") if changed("/spec/replicas") => unexpected(),
         ("deployments" | "statefulsets", "") if changed("/spec/template") => {
-            let restart = !changed("/spec/template/spec");
+            // A rollback takes the mark of a restart away.
+            let restart = changed(RESTARTED_AT) && event.object.pointer(RESTARTED_AT).is_some();
             Ok(Some((if restart { "Restart" } else { "Rollback" }, event)))
         }
         // Marks of proof.
