@@ -32,11 +32,26 @@ pub const ROLLBACK: &str = concat!(
     "}"
 );
 
-/// A policy named `web` for the workload `web`, in Enforce, with one rule for crash loops.
+/// Replaces all pods by a rolling restart, once.
+pub const ROLL: &str = concat!(
+    "{name: roll, action: {restartWorkload: {}}, ",
+    verify!(),
+    "}"
+);
+
+/// Looks for a minute and a half whether it heals by itself.
+pub const WAIT: &str =
+    "{name: wait, action: {wait: {}}, verify: {timeout: 90s, stableFor: 5s, relapseWindow: 1m}}";
+
+/// Removes what is left behind, once.
+pub const CLEAN: &str = "{name: clean, action: {deletePod: {}}, verify: {timeout: 60s, stableFor: 5s, relapseWindow: 1m}}";
+
+/// A policy named `web` for the workload `web`, in Enforce, with one rule, for crash loops where nothing else is said.
 pub struct Policy {
     kind: &'static str,
     mode: &'static str,
-    restarts: u32,
+    rule: &'static str,
+    when: String,
     chain: String,
     budget: &'static str,
     history: &'static str,
@@ -57,7 +72,8 @@ impl Policy {
         Self {
             kind: "Deployment",
             mode: "Enforce",
-            restarts: 2,
+            rule: "crash-loop",
+            when: "{crashLoop: {restarts: 2}}".to_owned(),
             chain,
             budget: "{}",
             history: "{}",
@@ -81,7 +97,15 @@ impl Policy {
     /// A crash loop from so many restarts on, instead of 2.
     #[must_use]
     pub fn restarts(mut self, restarts: u32) -> Self {
-        self.restarts = restarts;
+        self.when = format!("{{crashLoop: {{restarts: {restarts}}}}}");
+        self
+    }
+
+    /// With that trigger instead of a crash loop.
+    #[must_use]
+    pub fn when(mut self, rule: &'static str, trigger: &str) -> Self {
+        self.rule = rule;
+        trigger.clone_into(&mut self.when);
         self
     }
 
@@ -114,7 +138,8 @@ impl Policy {
         let Self {
             kind,
             mode,
-            restarts,
+            rule,
+            when,
             chain,
             budget,
             history,
@@ -129,8 +154,8 @@ spec:
   {namespaces}
   targets: {{names: [{{kind: {kind}, name: web}}]}}
   rules:
-  - name: crash-loop
-    when: {{crashLoop: {{restarts: {restarts}}}}}
+  - name: {rule}
+    when: {when}
     {chain}
     recoverWithin: 30s
   budget: {budget}

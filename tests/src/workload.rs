@@ -15,6 +15,12 @@ pub const CRASHES: &str = "sleep 1; echo 'no database' > /dev/termination-log; e
 /// that the rollout completes although no pod of it ever works.
 pub const BAD_RELEASE: &str = "sleep 3; echo 'no database' > /dev/termination-log; exit 3";
 
+/// Takes memory until the kernel kills it, after two seconds.
+pub const EATS_MEMORY: &str = "sleep 2; exec tail /dev/zero";
+
+/// Runs, and is never ready where readiness is a file.
+pub const NEVER_READY: &str = "rm -f /tmp/ok; exec sleep 100000";
+
 /// Lives for a while and ends, every time, in every pod.
 pub const DIES_EVERY_40_S: &str = "sleep 40; exit 3";
 
@@ -24,23 +30,33 @@ pub const CRASHES_ON_NODE1: &str = "[ $NODE = node1 ] || exec sleep 100000; slee
 /// Ends after a second, every time, in each pod that is born within the next `seconds`: containers
 /// that are restarted crash on, and a pod that replaces one of them stays up.
 pub fn crashes_until_replaced(seconds: u64) -> String {
+    until_replaced(seconds, CRASHES)
+}
+
+/// Behaves so in each pod that is born within the next `seconds`; a pod that replaces one stays up.
+pub fn until_replaced(seconds: u64, behaviour: &str) -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let good_from = now.as_secs() + seconds;
     format!(
-        "[ -f /state/born ] || date +%s > /state/born; [ $(cat /state/born) -lt {good_from} ] || {{ {HEALTHY}; }}; {CRASHES}"
+        "[ -f /state/born ] || date +%s > /state/born; [ $(cat /state/born) -lt {good_from} ] || {{ {HEALTHY}; }}; {behaviour}"
     )
 }
 
-/// A Deployment named `web` of busybox containers, or a `StatefulSet`.
+/// A Deployment named `web` of busybox containers, or a `StatefulSet` or `DaemonSet`.
 pub struct App {
     kind: &'static str,
     replicas: u32,
     script: String,
     annotations: String,
     placement: String,
-    probe: String,
+    image: &'static str,
+    /// Of the volume at /state.
+    volume: &'static str,
+    /// More members of the container, and of the workload's spec.
+    container: Vec<String>,
+    spec: Vec<String>,
 }
 
 impl App {
@@ -52,7 +68,10 @@ impl App {
             script: script.to_owned(),
             annotations: String::new(),
             placement: node_with_cap("10s"),
-            probe: String::new(),
+            image: "lab.local/busybox:1",
+            volume: "emptyDir: {}",
+            container: Vec::new(),
+            spec: Vec::new(),
         }
     }
 
@@ -93,8 +112,42 @@ impl App {
 
     /// Ready only where the script says so by a file.
     #[must_use]
-    pub fn ready_when_ok(mut self) -> Self {
-        self.probe = "readinessProbe: {exec: {command: [cat, /tmp/ok]}, periodSeconds: 1}".into();
+    pub fn ready_when_ok(self) -> Self {
+        self.with("readinessProbe: {exec: {command: [cat, /tmp/ok]}, periodSeconds: 1}")
+    }
+
+    /// From that image instead of the lab's own.
+    #[must_use]
+    pub fn image(mut self, image: &'static str) -> Self {
+        self.image = image;
+        self
+    }
+
+    /// Evicted once it has written more than that into /state.
+    #[must_use]
+    pub fn room(mut self, volume: &'static str) -> Self {
+        self.volume = volume;
+        self
+    }
+
+    /// With one more member of the container, in YAML.
+    #[must_use]
+    pub fn with(mut self, member: &str) -> Self {
+        self.container.push(member.to_owned());
+        self
+    }
+
+    /// With one more member of the workload's spec, in YAML.
+    #[must_use]
+    pub fn spec(mut self, member: &str) -> Self {
+        self.spec.push(member.to_owned());
+        self
+    }
+
+    /// Wherever there is a place, or where that member of the pod's spec says.
+    #[must_use]
+    pub fn placed(mut self, member: &str) -> Self {
+        member.clone_into(&mut self.placement);
         self
     }
 
@@ -106,13 +159,20 @@ impl App {
             script,
             annotations,
             placement,
-            probe,
+            image,
+            volume,
+            container,
+            spec,
         } = self;
-        let own = if *kind == "StatefulSet" {
-            "podManagementPolicy: Parallel"
-        } else {
-            ""
-        };
+        let container = container.join("\n        ");
+        let mut spec = spec.clone();
+        if *kind != "DaemonSet" {
+            spec.push(format!("replicas: {replicas}"));
+        }
+        if *kind == "StatefulSet" {
+            spec.push("podManagementPolicy: Parallel".to_owned());
+        }
+        let spec = spec.join("\n  ");
         format!(
             r"
 apiVersion: apps/v1
@@ -122,23 +182,22 @@ metadata:
   labels: {{app: web}}
   annotations: {{{annotations}}}
 spec:
-  replicas: {replicas}
-  {own}
+  {spec}
   selector: {{matchLabels: {{app: web}}}}
   template:
     metadata: {{labels: {{app: web}}}}
     spec:
       {placement}
       terminationGracePeriodSeconds: 1
-      volumes: [{{name: state, emptyDir: {{}}}}]
+      volumes: [{{name: state, {volume}}}]
       containers:
       - name: app
-        image: lab.local/busybox:1
+        image: {image}
         imagePullPolicy: IfNotPresent
         command: [sh, -c, {script:?}]
         env: [{{name: NODE, valueFrom: {{fieldRef: {{fieldPath: spec.nodeName}}}}}}]
         volumeMounts: [{{name: state, mountPath: /state}}]
-        {probe}
+        {container}
 "
         )
     }

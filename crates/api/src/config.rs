@@ -4,9 +4,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube_derive::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::Mode;
 use crate::limits::Limit;
 use crate::schemas::conditions;
+use crate::{Amount, Duration, Mode};
 
 /// What the platform team grants; missing, unreadable or paused: nothing acts.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -62,6 +62,32 @@ pub struct HealingConfigSpec {
     /// How much is done at most, over all policies. Example: {cluster: {concurrent: 20, actsPerHour: 100}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<ClusterBudget>,
+    /// When so much fails at once that acting would make it worse: nothing acts until it is over, but undo. Example: {share: "30%", least: 10}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
+}
+
+/// When failures are a storm. A shared cause (a database, a registry, a network) makes many workloads
+/// fail at once, and no restart of theirs mends it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.window) || duration(self.window) >= duration('10s')").message("storm.window is too short; write at least 10s"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.share) || self.share != 0 && self.share != '0%'").message("storm.share is 0, so that anything would be a storm; write \"30%\", or set a pause"))]
+pub struct Storm {
+    /// The share, or number, of the selected workloads that must begin to fail within the window. Absent: "30%". Example: "30%"
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Amount>,
+    /// And at least so many, so that a small cluster is healed all the same. Absent: 10. Example: 10
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 100_000))]
+    pub least: Option<u32>,
+    /// The window. Absent: 5m. Example: 5m
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Duration>,
+    /// How long fewer than that must have been failing before anything acts again. Absent: 10m. Example: 10m
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Duration>,
 }
 
 /// Why nothing acts.

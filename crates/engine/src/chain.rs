@@ -9,6 +9,7 @@ use crate::guard::{self, Case};
 use crate::hold::{Hold, No};
 use crate::moment::Moment;
 use crate::policy::{Chain, Policy, Step};
+use crate::storm::Storm;
 use crate::view::View;
 
 /// A record lists so many attempts at most, as its schema says; ten steps of ten attempts fit.
@@ -38,6 +39,8 @@ pub struct Walk<'a, 'e> {
     pub chain: &'a Chain,
     /// What budgets count.
     pub ledger: &'e Ledger,
+    /// The storm that is on, if one is.
+    pub storm: Option<Storm>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -131,6 +134,7 @@ impl<'a> Walk<'a, '_> {
             step,
             later,
             ledger: self.ledger,
+            storm: self.storm,
         }
     }
 }

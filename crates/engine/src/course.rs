@@ -246,6 +246,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
         trigger: &rule.trigger,
         chain,
         ledger: &round.ledger,
+        storm: round.storm,
     };
     let (skips, found) = walk.next();
     match found {

@@ -16,6 +16,7 @@ use crate::open;
 use crate::plan::{Effect, Held, Plan};
 use crate::proof::{self, Progress};
 use crate::rehearsal;
+use crate::storm::{self, Storm};
 use crate::undo;
 use crate::view::View;
 use crate::world::World;
@@ -27,9 +28,11 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         world,
         now,
         ledger: Ledger::of(world, now),
+        storm: None,
         plan: Plan::default(),
     };
     let targets = targets(world);
+    round.storm = round.storm(&targets);
     for key in &targets {
         round.target(key);
     }
@@ -58,10 +61,27 @@ pub(crate) struct Round<'a> {
     pub(crate) world: &'a World,
     pub(crate) now: Moment,
     pub(crate) ledger: Ledger,
+    /// The storm that is on, if one is.
+    pub(crate) storm: Option<Storm>,
     pub(crate) plan: Plan,
 }
 
 impl Round<'_> {
+    /// The storm that is on. Targets that fail and have no record yet count too: of many that fail in one
+    /// moment none must be acted on before the last of them is counted.
+    fn storm(&self, targets: &BTreeSet<TargetKey>) -> Option<Storm> {
+        let (world, now) = (self.world, self.now);
+        let least = world.config.as_ref()?.storm.least;
+        if targets.len() < least as usize {
+            return None;
+        }
+        let fails = |key: &&TargetKey| {
+            world.open_record(key, false).is_none() && open::sees_failure(world, key, now)
+        };
+        let opening = targets.iter().filter(fails).cloned().collect();
+        storm::now(world, &opening, now)
+    }
+
     /// Judges one target: at most one effect, else one typed hold per symptom.
     fn target(&mut self, key: &TargetKey) {
         let (world, now) = (self.world, self.now);

@@ -2,10 +2,11 @@
 //! guard may also narrow the intent to what it allows.
 
 mod forbidden;
-mod only_if;
 mod useless;
+mod only_if;
 mod gitops;
 mod autoscaler;
+mod storm;
 mod rollout;
 mod disruption_budget;
 mod unavailable;
@@ -17,6 +18,7 @@ use crate::budget::Ledger;
 use crate::episode::{Episode, Request};
 use crate::hold::No;
 use crate::policy::{Policy, Step};
+use crate::storm::Storm;
 use crate::view::View;
 
 pub use useless::why as useless;
@@ -37,18 +39,21 @@ pub struct Case<'a> {
     pub later: &'a [Step],
     /// What budgets count.
     pub ledger: &'a Ledger,
+    /// The storm that is on, if one is.
+    pub storm: Option<Storm>,
 }
 
 /// A guard; see the module.
 pub type Guard = fn(&Case<'_>, &mut Vec<Request>) -> Result<(), No>;
 
 /// Lasting reasons first: a step that is to be skipped must not wait for a passing one.
-const GUARDS: [Guard; 9] = [
+const GUARDS: [Guard; 10] = [
     forbidden::check,
-    only_if::check,
     useless::check,
+    only_if::check,
     gitops::check,
     autoscaler::check,
+    storm::check,
     rollout::check,
     disruption_budget::check,
     unavailable::check,

@@ -58,6 +58,11 @@ pub enum Hold {
         name: String,
     },
     RolloutInProgress,
+    StormActive {
+        failing: u32,
+        least: u32,
+        until: Option<Moment>,
+    },
     Undoing,
     NothingFailing,
 }
@@ -84,6 +89,7 @@ impl Hold {
             Self::MaxUnavailable { .. } => "MaxUnavailable",
             Self::PdbBlocked { .. } => "PDBBlocked",
             Self::RolloutInProgress => "RolloutInProgress",
+            Self::StormActive { .. } => "StormActive",
             Self::Undoing => "Undoing",
             Self::NothingFailing => "NothingFailing",
         }
@@ -93,7 +99,7 @@ impl Hold {
     pub fn until(&self) -> Option<Moment> {
         match self {
             Self::IntentOpen { until } | Self::Backoff { until } => Some(*until),
-            Self::BudgetExhausted { until, .. } => *until,
+            Self::BudgetExhausted { until, .. } | Self::StormActive { until, .. } => *until,
             Self::NotLeader
             | Self::Syncing { .. }
             | Self::ViewStale { .. }
@@ -157,6 +163,10 @@ impl fmt::Display for Hold {
                 write!(f, "PodDisruptionBudget {name} allows no eviction now")
             }
             Self::RolloutInProgress => write!(f, "a rollout is in progress"),
+            Self::StormActive { failing, least, .. } => write!(
+                f,
+                "{failing} workloads fail at once, and {least} within the window are a storm: look for what they share"
+            ),
             Self::Undoing => write!(f, "a scale is being taken back first"),
             Self::NothingFailing => {
                 write!(

@@ -28,6 +28,7 @@ pub mod verify;
 pub mod hold;
 pub mod gate;
 pub mod budget;
+pub mod storm;
 pub mod guard;
 pub mod action;
 pub mod chain;

@@ -53,6 +53,17 @@ pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
     }
 }
 
+/// An enforcing policy sees a failure in this target.
+pub(crate) fn sees_failure(world: &World, key: &TargetKey, now: Moment) -> bool {
+    let policy = claim::policy(world, key, Mode::Enforce);
+    policy
+        .zip(View::of(world, key, now))
+        .is_some_and(|(policy, view)| {
+            let alive = !view.workload.deleting && view.workload.desired > 0;
+            alive && matches!(claim::rule(policy, &view, None), Answer::Rule(..))
+        })
+}
+
 fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> bool {
     let (world, now) = (round.world, round.now);
     let Some(view) = View::of(world, key, now) else {

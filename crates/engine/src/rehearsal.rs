@@ -62,6 +62,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         trigger: &rule.trigger,
         chain,
         ledger: &round.ledger,
+        storm: round.storm,
     };
     let (skips, found) = walk.next();
     let mut next = episode.clone();

@@ -101,6 +101,7 @@ fn judge_again(
         trigger: &rule.trigger,
         chain,
         ledger: &ledger,
+        storm: round.storm,
     };
     let open = attempt.requests.iter().zip(found);
     let mut wanted: Vec<Request> = open

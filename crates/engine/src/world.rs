@@ -24,6 +24,7 @@ use crate::moment::{Millis, Moment};
 use crate::plan::{Effect, Plan};
 use crate::policy::{Policy, PolicyId, Strategy};
 use crate::source::Source;
+use crate::storm;
 use pods::Pods;
 use words::Words;
 
@@ -136,6 +137,7 @@ pub struct Config {
     pub pause: Option<String>,
     pub exclude: BTreeSet<Text>,
     pub budget: ClusterBudget,
+    pub storm: storm::Limits,
     pub stored: HealingConfigStatus,
 }
 
@@ -152,6 +154,7 @@ impl Config {
                 .map(|name| Text::from(name.as_str()))
                 .collect(),
             budget: spec.budget.clone().unwrap_or_default(),
+            storm: storm::Limits::read(spec.storm.as_ref()),
             stored: config.status.clone().unwrap_or_default(),
         }
     }

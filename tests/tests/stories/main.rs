@@ -10,6 +10,8 @@ mod leaders;
 mod installed;
 mod guards;
 mod forgery;
+mod failures;
+mod alone;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -70,6 +72,20 @@ fn shared() -> Vec<Story> {
             guards::a_disruption_budget_holds,
         ),
         story("j-tenants-cannot-forge-records", forgery::is_refused),
+        story("l-evicted-garbage-is-removed", failures::evicted),
+        story("l-daemon-set-is-rolled", failures::daemon_set),
+        story("l-out-of-memory-is-restarted", failures::out_of_memory),
+        story("l-wrong-image-is-rolled-back", failures::wrong_image),
+        story(
+            "l-stalled-rollout-is-rolled-back",
+            failures::stalled_rollout,
+        ),
+        story("l-missing-config-is-only-told", failures::missing_config),
+        story("l-not-ready-is-restarted", failures::not_ready),
+        story("l-not-alive-is-restarted", failures::not_alive),
+        story("l-no-node-is-only-told", failures::no_node),
+        story("m-no-failure-is-left-alone", alone::what_is_no_failure),
+        story("l-finalizer-is-only-told", failures::kept_by_a_finalizer),
     ]
 }
 

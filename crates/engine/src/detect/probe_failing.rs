@@ -1,6 +1,6 @@
 //! `probeFailing`: a container that runs and fails its probes.
 //!
-//! Readiness is judged by how long the pod has not been ready while all its containers run: an `Unhealthy`
+//! Readiness is judged by how long the pod has not been ready although all its containers have started: an `Unhealthy`
 //! event fires below the threshold and says nothing about it. Liveness and startup are judged by the
 //! kubelet's own answer, the restart.
 
@@ -11,7 +11,7 @@ use kubemend_api::triggers::{Probe, ProbeFailing};
 use super::state::{self, Lasting};
 use super::{DEFAULT_WINDOW, Detect, Sight, clamped, restarts_since};
 use crate::episode::Episode;
-use crate::facts::{Container, PodFacts, Role};
+use crate::facts::Container;
 use crate::moment::{Millis, Moment};
 use crate::view::{PodView, View};
 use crate::world::Settings;
@@ -26,24 +26,6 @@ fn watches(parameters: &ProbeFailing, probe: Probe) -> bool {
         Some(probes) => probes.contains(&probe),
         None => probe != Probe::Startup,
     }
-}
-
-/// Since when a pod whose containers all run has not been ready, where one of them has a probe that says so.
-/// A readiness gate that nobody answers is not the container's failure.
-fn unready_since(pod: &PodFacts, now: Moment) -> Option<Moment> {
-    let apps = || pod.containers.iter().filter(|one| one.role != Role::Init);
-    let fails = |one: &Container| one.checks.has(Probe::Readiness) && !one.checks.ready();
-    let up = |one: &Container| one.running && one.checks.started();
-    if pod.ready || !apps().all(up) || !apps().any(fails) {
-        return None;
-    }
-    // A run that began after the pod was last ready has had less time.
-    let ended = pod
-        .containers
-        .iter()
-        .filter_map(|one| one.newest.as_deref()?.finished);
-    let changed = pod.ready_changed.into_iter().chain(ended).max();
-    Some(clamped(changed.unwrap_or(pod.created), pod.created, now))
 }
 
 /// The newest kill for one of the probes that are watched, if it was lately.
@@ -83,7 +65,7 @@ impl Detect for ProbeFailing {
         let unready = view
             .current()
             .filter(|_| watches(self, Probe::Readiness))
-            .filter_map(|one| unready_since(one.facts(), view.now));
+            .filter_map(|one| one.pod.trouble()?.unready);
         match lasting.judge(view, unready) {
             Sight::Absent { why, near, again } => Sight::Absent {
                 why,
@@ -96,7 +78,7 @@ impl Detect for ProbeFailing {
 
     fn shows(&self, one: &PodView<'_>, now: Moment) -> bool {
         let pod = one.facts();
-        let unready = watches(self, Probe::Readiness) && unready_since(pod, now).is_some();
+        let unready = watches(self, Probe::Readiness) && pod.fails_readiness();
         let mut containers = pod.containers.iter();
         unready || containers.any(|one| killed_at(self, one, now).is_some())
     }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use kubemend_api::triggers::Probe;
+
 use super::condition::{self, Condition};
-use super::container::{Blocked, Container, Termination, containers};
+use super::container::{Blocked, Container, Role, Termination, containers};
 use super::slim::{SlimMeta, SlimPod};
 use super::{Labels, Name, Owner, Text, Uid};
 use crate::moment::Moment;
@@ -57,6 +59,8 @@ pub struct Trouble {
     pub failing_since: Option<Moment>,
     /// Why a container of it cannot be made, and since when.
     pub blocked: Option<(Blocked, Moment)>,
+    /// Since when all its containers have run and one of them has failed its readiness probe.
+    pub unready: Option<Moment>,
     /// When its containers were killed for want of memory, oldest first.
     pub kills: Vec<Moment>,
 }
@@ -122,6 +126,15 @@ impl PodFacts {
     /// Left behind by an eviction or another disruption; its owner has replaced it already.
     pub fn is_garbage(&self) -> bool {
         self.phase == Phase::Failed && (self.evicted || self.disrupted)
+    }
+
+    /// All its containers run and have got through their start, and one of them fails its readiness probe.
+    /// A readiness gate that nobody answers is not the containers' failure.
+    pub fn fails_readiness(&self) -> bool {
+        let apps = || self.containers.iter().filter(|one| one.role != Role::Init);
+        let fails = |one: &Container| one.checks.has(Probe::Readiness) && !one.checks.ready();
+        let up = |one: &Container| one.running && one.checks.started();
+        !self.ready && apps().all(up) && apps().any(fails)
     }
 
     /// Why a container of it cannot be made, if one cannot.

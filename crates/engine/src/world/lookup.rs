@@ -135,6 +135,11 @@ impl World {
         ids.filter_map(|id| self.policies.get(id))
     }
 
+    /// How many workloads some policy selects.
+    pub(crate) fn selected(&self) -> usize {
+        self.matches.len()
+    }
+
     /// The workloads that a policy selects.
     pub fn members_of(&self, id: &PolicyId) -> impl Iterator<Item = &TargetKey> {
         self.members.get(id).into_iter().flatten()

@@ -1,6 +1,8 @@
 //! What was seen of a pod's present trouble: objects tell their state, seldom since when.
 
-use crate::facts::{Blocked, PodFacts, Trouble};
+use kubemend_api::triggers::Probe;
+
+use crate::facts::{Blocked, Container, PodFacts, Trouble};
 use crate::moment::{Millis, Moment};
 
 use super::Pod;
@@ -17,6 +19,7 @@ pub(super) fn note(known: Option<&Pod>, pod: &mut PodFacts, now: Moment) {
     let trouble = Trouble {
         failing_since: failing_since(known, pod),
         blocked: blocked(known, before, pod, now),
+        unready: unready(known, before, pod, now),
         kills: kills(before, pod),
     };
     if trouble != Trouble::default() {
@@ -62,6 +65,30 @@ fn blocked(
         }
     };
     Some((why, since))
+}
+
+/// When a container got through its start is told nowhere: a cold start knows it only of containers without a
+/// startup probe.
+fn unready(
+    known: Option<&Pod>,
+    before: Option<&Trouble>,
+    pod: &PodFacts,
+    now: Moment,
+) -> Option<Moment> {
+    if !pod.fails_readiness() {
+        return None;
+    }
+    let starts_slowly = |one: &Container| one.checks.has(Probe::Startup);
+    if known.is_some() || pod.containers.iter().any(starts_slowly) {
+        return before.and_then(|one| one.unready).or(Some(now));
+    }
+    // A run that began after the pod was last ready has had less time.
+    let ended = pod
+        .containers
+        .iter()
+        .filter_map(|one| one.newest.as_deref()?.finished);
+    let changed = pod.ready_changed.into_iter().chain(ended).max();
+    Some(changed.unwrap_or(pod.created).max(pod.created).min(now))
 }
 
 /// A container shows its last end only, so each new kill is kept.

@@ -85,6 +85,7 @@ pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
                     .get("action")
                     .is_some_and(|action| has(action, "scale"))
         }
+        "!has(self.share) || self.share != 0 && self.share != '0%'" => !is_zero(node.get("share")),
         "!has(self.below) || self.below != 0 && self.below != '0%'" => !is_zero(node.get("below")),
         GOOD_CONDITION => {
             let good = text(node, "type").is_some_and(|kind| GOOD.contains(&kind));
