@@ -46,6 +46,7 @@ spec:
   budget:
     cluster: {concurrent: 1000, actsPerHour: 100000}
     perNamespace: {concurrent: 2, actsPerHour: 1000}
+  storm: {least: 100000} # what is measured is what is done
 ";
 
 /// The cluster of the bench; it is ended when this is dropped.

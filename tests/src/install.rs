@@ -16,6 +16,7 @@ spec:
   budget:
     cluster: {concurrent: 40, actsPerHour: 1000}
     perNamespace: {concurrent: 2, actsPerHour: 40}
+  storm: {least: 1000} # many stories break something in one moment, each for a cause of its own
 ";
 
 /// Applies `crds/` and `manifests/` with the Deployment at no replicas, and the grant.

@@ -52,6 +52,8 @@ pub(crate) fn config() -> Value {
         "metadata": {"name": "cluster"},
         "spec": {
             "clusterName": "sim", "modeCeiling": "Enforce",
+            // Twenty workloads fail in one moment; what a storm holds is the scenarios' business.
+            "storm": {"least": 1000},
             "budget": {
                 "cluster": {"concurrent": CLUSTER.0, "actsPerHour": CLUSTER.1},
                 "perNamespace": {"concurrent": NAMESPACE.0, "actsPerHour": NAMESPACE.1},

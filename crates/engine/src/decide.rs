@@ -72,7 +72,8 @@ impl Round<'_> {
     fn storm(&self, targets: &BTreeSet<TargetKey>) -> Option<Storm> {
         let (world, now) = (self.world, self.now);
         let least = world.config.as_ref()?.storm.least;
-        if targets.len() < least as usize {
+        let known = self.world.recorded_targets().count();
+        if targets.len().saturating_add(known) < least as usize {
             return None;
         }
         let fails = |key: &&TargetKey| {
