@@ -61,7 +61,9 @@ pub fn pod(namespace: &str, app: &str, number: u32) -> Value {
             "creationTimestamp": ago(600), "labels": {"app": app},
             "ownerReferences": [{"kind": "ReplicaSet", "name": format!("{app}-2"),
                 "uid": format!("{namespace}-{app}-2"), "controller": true}]},
-        "spec": {"nodeName": "node-0", "initContainers": [{"name": "proxy", "restartPolicy": "Always"}]},
+        "spec": {"nodeName": "node-0", "initContainers": [{"name": "proxy", "restartPolicy": "Always"}],
+            "containers": [{"name": "app", "readinessProbe": {"exec": {}}, "livenessProbe": {"exec": {}},
+                "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]}]},
         "status": {"phase": "Running", "reason": "",
             "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": ago(30)}],
             "initContainerStatuses": [{"name": "proxy", "restartCount": 0, "state": {"running": {"startedAt": ago(600)}}}],
@@ -86,8 +88,15 @@ pub fn policy(namespace: &str, first: u64) -> Value {
         "spec": {"mode": "Enforce", "targets": {"all": true},
             "rules": [
                 {"name": "loops", "when": {"crashLoop": {"restarts": 3, "window": "10m"}}, "recoverWithin": "30s", "steps": steps},
+                {"name": "memory", "when": {"oomKilled": {"kills": 2, "window": "10m"}}, "steps": steps},
+                {"name": "image", "kinds": ["Deployment"], "when": {"imagePull": {"for": "1m"}}, "steps": steps},
+                {"name": "probes", "when": {"probeFailing": {"probes": ["Readiness", "Liveness"], "for": "5m"}}, "steps": steps},
+                {"name": "late", "when": {"rolloutStalled": {}}, "steps": steps},
+                {"name": "few", "when": {"unavailable": {"below": "50%", "for": "5m"}}, "steps": steps},
+                {"name": "own", "when": {"condition": {"type": "Degraded", "status": "True"}}, "steps": steps},
                 {"name": "failed", "when": {"podFailed": {}}, "strategyRef": {"kind": "RecoveryStrategy", "name": "again"}}],
             "budget": {"concurrent": 2, "actsPerHour": 10, "maxUnavailable": "50%"},
+            "windows": [{"name": "night", "from": "20:00", "to": "07:00", "timeZone": "Europe/Berlin", "mode": "DryRun"}],
             "restrict": {"forbid": []}, "history": {"recovered": 10, "failed": 10, "ttl": "168h"}}})
 }
 
@@ -165,5 +174,7 @@ pub fn config() -> Value {
     json!({"apiVersion": "kubemend.io/v1alpha1", "kind": "HealingConfig",
         "metadata": {"name": "cluster", "uid": "config", "resourceVersion": "18", "generation": 1},
         "spec": {"clusterName": "fuzz", "modeCeiling": "Enforce", "excludeNamespaces": ["istio-system"],
+            "storm": {"share": "30%", "least": 10, "window": "5m", "release": "10m"},
+            "freezes": [{"name": "past", "from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z", "modeCeiling": "DryRun"}],
             "budget": {"cluster": {"concurrent": 20, "actsPerHour": 100}, "perNamespace": {"concurrent": 2, "actsPerHour": 10}}}})
 }

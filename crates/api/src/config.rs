@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube_derive::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::Freeze;
 use crate::limits::Limit;
 use crate::schemas::conditions;
 use crate::{Amount, Duration, Mode};
@@ -62,6 +63,11 @@ pub struct HealingConfigSpec {
     /// How much is done at most, over all policies. Example: {cluster: {concurrent: 20, actsPerHour: 100}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<ClusterBudget>,
+    /// Times in which nothing in this cluster may do more. Example: [{name: black-friday, from: "2026-11-26T00:00:00Z", to: "2026-12-01T00:00:00Z", modeCeiling: DryRun}]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two freezes have the same name; rename one"))]
+    pub freezes: Vec<Freeze>,
     /// When so much fails at once that acting would make it worse: nothing acts until it is over, but undo. Example: {share: "30%", least: 10}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<Storm>,

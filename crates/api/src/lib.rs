@@ -24,6 +24,7 @@ pub mod targets;
 pub mod limits;
 pub mod policy;
 pub mod strategy;
+pub mod calendar;
 pub mod config;
 pub mod event;
 pub mod crds;

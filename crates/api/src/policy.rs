@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::calendar::Window;
 use crate::limits::{History, PolicyBudget, Restrict};
 use crate::schemas::{conditions, counts, words};
 use crate::steps::Step;
-use crate::targets::{Namespaces, Targets};
+use crate::targets::{Namespaces, Targets, WorkloadKind};
 use crate::triggers::When;
 use crate::{Duration, Mode};
 
@@ -68,6 +69,11 @@ pub struct HealingPolicySpec {
     /// What is taken away from the chains. Example: {forbid: [scale]}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restrict: Option<Restrict>,
+    /// Times of every day in which the policy may do less. Example: [{name: night, from: "20:00", to: "07:00", timeZone: Europe/Berlin, mode: DryRun}]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two windows have the same name; rename one"))]
+    pub windows: Vec<Window>,
     /// How much of the past is kept. Example: {recovered: 10, failed: 10, ttl: 168h}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
@@ -136,6 +142,11 @@ pub struct ClusterHealingPolicySpec {
     /// What is taken away from the chains. Example: {forbid: [rollback]}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restrict: Option<Restrict>,
+    /// Times of every day in which the policy may do less. Example: [{name: night, from: "20:00", to: "07:00", timeZone: Europe/Berlin, mode: DryRun}]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two windows have the same name; rename one"))]
+    pub windows: Vec<Window>,
     /// How much of the past is kept. Example: {recovered: 10, failed: 10, ttl: 168h}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
@@ -154,6 +165,11 @@ pub struct PolicyRule {
         regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
     )]
     pub name: String,
+    /// Only for workloads of these kinds. Absent: all that the policy selects. Example: [Deployment]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
+    pub kinds: Option<Vec<WorkloadKind>>,
     /// What counts as a failure; exactly one trigger. Example: {crashLoop: {restarts: 3, window: 10m}}
     pub when: When,
     /// The named chain that answers. Example: {kind: ClusterRecoveryStrategy, name: crash-loop}

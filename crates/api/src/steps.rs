@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Duration;
 use crate::actions::Do;
+use crate::targets::WorkloadKind;
 
 /// One link of an escalation chain.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -93,12 +94,17 @@ pub struct Verify {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[x_kube(validation = ::kube_core::Rule::new("!has(self.releasedWithin) || duration(self.releasedWithin) >= duration('5s')").message("onlyIf.releasedWithin is too short, so the step would never run; write at least 5s"))]
-#[x_kube(validation = ::kube_core::Rule::new("has(self.releasedWithin)").message("onlyIf is empty; write onlyIf.releasedWithin or remove onlyIf"))]
+#[x_kube(validation = ::kube_core::Rule::new("has(self.releasedWithin) || has(self.kinds)").message("onlyIf is empty; write onlyIf.releasedWithin or onlyIf.kinds, or remove onlyIf"))]
 pub struct OnlyIf {
     /// The present pod template became current within this time; restarts are no release, and a
     /// workload that has had one template only was never released. Example: 24h
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_within: Option<Duration>,
+    /// Only for workloads of these kinds. Example: [Deployment]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
+    pub kinds: Option<Vec<WorkloadKind>>,
 }
 
 /// When a scale is taken back.

@@ -14,10 +14,15 @@ use crate::world::World;
 
 /// The policy that answers for a target in this mode. A policy in another mode claims nothing:
 /// DryRun policies compete among themselves for the dry episode.
-pub fn policy<'a>(world: &'a World, key: &TargetKey, wanted: Mode) -> Option<&'a Policy> {
+pub fn policy<'a>(
+    world: &'a World,
+    key: &TargetKey,
+    wanted: Mode,
+    now: Moment,
+) -> Option<&'a Policy> {
     world
         .policies_of(key)
-        .find(|policy| mode::effective(world, policy, key).mode == wanted)
+        .find(|policy| mode::effective(world, policy, key, now).mode == wanted)
 }
 
 /// What a policy's rules see in a target.
@@ -48,7 +53,13 @@ pub struct Symptom {
 /// has no symptom, whatever its counters say: they only ever grow.
 pub fn rule<'a>(policy: &'a Policy, view: &View<'_>, relapse_of: Option<&Episode>) -> Answer<'a> {
     let (mut words, mut close, mut next) = (Vec::new(), false, None::<Moment>);
-    for rule in &policy.rules {
+    let kind = view.key.kind;
+    let concerns = |rule: &&Rule| {
+        rule.kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind))
+    };
+    for rule in policy.rules.iter().filter(concerns) {
         let detector = detector(&rule.trigger);
         match detector.look(view, &view.world.settings, relapse_of) {
             Sight::Present(since) => {

@@ -49,7 +49,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     }
     let (Some(view), Some(policy)) = (
         View::of(world, key, now),
-        claim::policy(world, key, Mode::Enforce),
+        claim::policy(world, key, Mode::Enforce, now),
     ) else {
         return true;
     };

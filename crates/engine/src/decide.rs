@@ -41,7 +41,18 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         round.prune();
     }
     round.wake(world.stale_at(now));
+    round.wake(calendar_changes_at(world, now));
     round.plan
+}
+
+/// When a window or a freeze begins or ends next.
+fn calendar_changes_at(world: &World, now: Moment) -> Option<Moment> {
+    let windows = world.policies.values().flat_map(|one| &one.windows);
+    let freezes = world.config.iter().flat_map(|one| &one.freezes);
+    let windows = windows.filter_map(|one| one.changes_at(now));
+    windows
+        .chain(freezes.filter_map(|one| one.changes_at(now)))
+        .min()
 }
 
 /// Where there is something to judge: trouble, or an episode or undo that is not finished.
@@ -162,7 +173,9 @@ impl Round<'_> {
         let (world, now) = (self.world, self.now);
         let policies: Vec<_> = world
             .policies_of(key)
-            .filter(|policy| crate::mode::effective(world, policy, key).mode != Mode::Suspended)
+            .filter(|policy| {
+                crate::mode::effective(world, policy, key, now).mode != Mode::Suspended
+            })
             .collect();
         let Some(policy) = policies.first() else {
             return;

@@ -31,7 +31,7 @@ pub fn of(world: &World, key: &TargetKey, episode: &Episode, now: Moment) -> Opt
     else {
         return Some(end(episode, Phase::Aborted, "TargetGone", now));
     };
-    if let Some(reason) = authority_gone(world, key, episode) {
+    if let Some(reason) = authority_gone(world, key, episode, now) {
         return Some(end(episode, Phase::Aborted, reason, now));
     }
     if *workload.hash != *episode.hash() {
@@ -46,7 +46,12 @@ pub fn of(world: &World, key: &TargetKey, episode: &Episode, now: Moment) -> Opt
 }
 
 /// Authority comes from the live policy, never from the record.
-fn authority_gone(world: &World, key: &TargetKey, episode: &Episode) -> Option<&'static str> {
+fn authority_gone(
+    world: &World,
+    key: &TargetKey,
+    episode: &Episode,
+    now: Moment,
+) -> Option<&'static str> {
     // Without configuration the mode is not known: that holds, and ends nothing.
     world.config.as_ref()?;
     let id = policy_id(episode);
@@ -65,10 +70,10 @@ fn authority_gone(world: &World, key: &TargetKey, episode: &Episode) -> Option<&
     } else {
         Mode::Enforce
     };
-    if mode::effective(world, policy, key).mode != wanted {
+    if mode::effective(world, policy, key, now).mode != wanted {
         return Some("ModeChanged");
     }
-    let claims = claim::policy(world, key, wanted).is_some_and(|one| one.id == id);
+    let claims = claim::policy(world, key, wanted, now).is_some_and(|one| one.id == id);
     (!claims).then_some("ShadowedBy")
 }
 

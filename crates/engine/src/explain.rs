@@ -40,7 +40,7 @@ impl Explanation {
 /// process that holds the lease.
 pub fn explain(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     let mut answer = answer(world, key, now);
-    answer.lines.extend(policies(world, key));
+    answer.lines.extend(policies(world, key, now));
     if let Some(view) = View::of(world, key, now) {
         answer.lines.extend(sight(world, key, &view));
     }
@@ -68,10 +68,10 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     if let Err(hold) = gate::may_act(world, now) {
         return held(&hold);
     }
-    let enforcing = claim::policy(world, key, Mode::Enforce);
-    let rehearsing = claim::policy(world, key, Mode::DryRun);
+    let enforcing = claim::policy(world, key, Mode::Enforce, now);
+    let rehearsing = claim::policy(world, key, Mode::DryRun, now);
     let Some(policy) = enforcing.or(rehearsing) else {
-        return suspended(world, key);
+        return suspended(world, key, now);
     };
     let problems = report::problems(world, policy);
     if !problems.is_empty() {
@@ -116,7 +116,7 @@ fn shadowed(
         .policies_of(key)
         .filter(|policy| policy.id != answers.id);
     let mut seeing = others.filter(|policy| {
-        mode::effective(world, policy, key).mode != Mode::Suspended
+        mode::effective(world, policy, key, view.now).mode != Mode::Suspended
             && matches!(claim::rule(policy, view, None), Answer::Rule(..))
     });
     seeing.next().map(|policy| {
@@ -136,9 +136,9 @@ fn held(hold: &crate::hold::Hold) -> Explanation {
     Explanation::new(kind, format!("{word}: {} ({hold})", hold.reason()))
 }
 
-fn suspended(world: &World, key: &TargetKey) -> Explanation {
+fn suspended(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     let why = world.policies_of(key).next().map(|policy| {
-        let why = mode::effective(world, policy, key).why;
+        let why = mode::effective(world, policy, key, now).why;
         format!(
             "{}: {}",
             policy.reference(),
@@ -189,12 +189,12 @@ fn open(episode: &Episode) -> Explanation {
 }
 
 /// Which policies select the target, and which of them answers.
-fn policies(world: &World, key: &TargetKey) -> Vec<String> {
+fn policies(world: &World, key: &TargetKey, now: Moment) -> Vec<String> {
     let claims = |policy: &Policy, wanted| {
-        claim::policy(world, key, wanted).is_some_and(|one| one.id == policy.id)
+        claim::policy(world, key, wanted, now).is_some_and(|one| one.id == policy.id)
     };
     let line = |policy: &Policy| {
-        let effective = mode::effective(world, policy, key);
+        let effective = mode::effective(world, policy, key, now);
         let why = effective
             .why
             .map(|why| format!(" ({why})"))
@@ -204,7 +204,7 @@ fn policies(world: &World, key: &TargetKey) -> Vec<String> {
         } else if effective.mode == Mode::Suspended {
             "claims nothing".to_owned()
         } else {
-            let winner = claim::policy(world, key, effective.mode).map(Policy::reference);
+            let winner = claim::policy(world, key, effective.mode, now).map(Policy::reference);
             format!("ShadowedBy {}", winner.unwrap_or_default())
         };
         format!(
@@ -218,8 +218,8 @@ fn policies(world: &World, key: &TargetKey) -> Vec<String> {
 
 /// What every rule of the answering policy sees.
 fn sight(world: &World, key: &TargetKey, view: &View<'_>) -> Vec<String> {
-    let policy = claim::policy(world, key, Mode::Enforce)
-        .or_else(|| claim::policy(world, key, Mode::DryRun));
+    let policy = claim::policy(world, key, Mode::Enforce, view.now)
+        .or_else(|| claim::policy(world, key, Mode::DryRun, view.now));
     let Some(policy) = policy else {
         return Vec::new();
     };

@@ -11,6 +11,7 @@ pub mod moment;
 pub mod source;
 pub mod facts;
 pub mod select;
+pub mod calendar;
 pub mod policy;
 pub mod episode;
 pub mod record;

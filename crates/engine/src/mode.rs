@@ -3,6 +3,7 @@
 use kubemend_api::{Mode, annotations};
 
 use crate::facts::TargetKey;
+use crate::moment::Moment;
 use crate::policy::Policy;
 use crate::world::World;
 
@@ -26,25 +27,67 @@ impl Effective {
     }
 }
 
-/// The mode of a policy over everything it selects: its own and the ceiling.
-pub fn of_policy(world: &World, policy: &Policy) -> Effective {
+/// What the cluster's own settings let anybody do now: the ceiling, or a freeze below it.
+pub fn ceiling(world: &World, now: Moment) -> Effective {
     let mut effective = Effective {
-        mode: policy.mode,
+        mode: Mode::Enforce,
         why: None,
     };
-    if let Some(config) = &world.config {
-        let ceiling = config.ceiling;
-        effective.lower(ceiling, || {
-            format!("HealingConfig/cluster: modeCeiling is {ceiling}")
+    let Some(config) = &world.config else {
+        effective.lower(Mode::Suspended, || {
+            "HealingConfig/cluster is missing or unreadable".to_owned()
+        });
+        return effective;
+    };
+    let ceiling = config.ceiling;
+    effective.lower(ceiling, || {
+        format!("HealingConfig/cluster: modeCeiling is {ceiling}")
+    });
+    for freeze in config.freezes.iter().filter(|one| one.is_on(now)) {
+        effective.lower(freeze.ceiling, || {
+            format!("HealingConfig/cluster: freeze {} is on", freeze.name)
         });
     }
     effective
 }
 
+/// The mode of a policy over everything it selects: its own, the ceiling, and what the calendar says.
+pub fn of_policy(world: &World, policy: &Policy, now: Moment) -> Effective {
+    let mut effective = Effective {
+        mode: policy.mode,
+        why: None,
+    };
+    // Without configuration nothing acts, but the mode is not known to be low: that is held elsewhere.
+    if world.config.is_some() {
+        let ceiling = ceiling(world, now);
+        effective.lower(ceiling.mode, || ceiling.why.unwrap_or_default());
+    }
+    for window in policy.windows.iter().filter(|one| one.is_open(now)) {
+        effective.lower(window.mode, || format!("window {} is open", window.name));
+    }
+    effective
+}
+
+/// The mode of a policy over one target, whatever the calendar says.
+pub fn standing(world: &World, policy: &Policy, key: &TargetKey) -> Effective {
+    let own = Effective {
+        mode: policy.mode,
+        why: None,
+    };
+    let mut effective = own;
+    if let Some(config) = &world.config {
+        effective.lower(config.ceiling, String::new);
+    }
+    over_target(world, key, effective)
+}
+
 /// The mode of a policy over one target. Excluded namespaces, those that are being deleted and
 /// those that are never targets count as suspended.
-pub fn effective(world: &World, policy: &Policy, key: &TargetKey) -> Effective {
-    let mut effective = of_policy(world, policy);
+pub fn effective(world: &World, policy: &Policy, key: &TargetKey, now: Moment) -> Effective {
+    over_target(world, key, of_policy(world, policy, now))
+}
+
+fn over_target(world: &World, key: &TargetKey, mut effective: Effective) -> Effective {
     let namespace = &key.namespace;
     if let Some(why) = never(world, key) {
         effective.lower(Mode::Suspended, || why);

@@ -22,7 +22,7 @@ use crate::world::World;
 
 /// Opens an acting episode where an enforcing policy sees a failure; true where that was answered.
 pub(crate) fn acting(round: &mut Round<'_>, key: &TargetKey) -> bool {
-    let policy = claim::policy(round.world, key, Mode::Enforce);
+    let policy = claim::policy(round.world, key, Mode::Enforce, round.now);
     policy.is_some_and(|policy| open(round, key, policy, false))
 }
 
@@ -30,24 +30,24 @@ pub(crate) fn acting(round: &mut Round<'_>, key: &TargetKey) -> bool {
 /// failing target is suspended.
 pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
     let (world, now) = (round.world, round.now);
-    if let Some(policy) = claim::policy(world, key, Mode::DryRun) {
+    if let Some(policy) = claim::policy(world, key, Mode::DryRun, now) {
         open(round, key, policy, true);
         return;
     }
     if world.open_record(key, false).is_some() {
         return;
     }
-    let Some(policy) = claim::policy(world, key, Mode::Suspended) else {
+    let Some(policy) = claim::policy(world, key, Mode::Suspended, now) else {
         return;
     };
-    if claim::policy(world, key, Mode::Enforce).is_some() {
+    if claim::policy(world, key, Mode::Enforce, now).is_some() {
         return;
     }
     let Some(view) = View::of(world, key, now) else {
         return;
     };
     if let Answer::Rule(..) = claim::rule(policy, &view, None) {
-        let why = mode::effective(world, policy, key).why;
+        let why = mode::effective(world, policy, key, now).why;
         let why = why.unwrap_or_else(|| "the policy is Suspended".to_owned());
         round.held(key, Some(policy.reference()), Hold::Suspended { why });
     }
@@ -55,7 +55,7 @@ pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
 
 /// An enforcing policy sees a failure in this target.
 pub(crate) fn sees_failure(world: &World, key: &TargetKey, now: Moment) -> bool {
-    let policy = claim::policy(world, key, Mode::Enforce);
+    let policy = claim::policy(world, key, Mode::Enforce, now);
     policy
         .zip(View::of(world, key, now))
         .is_some_and(|(policy, view)| {

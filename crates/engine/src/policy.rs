@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube_core::ObjectMeta;
 use kubemend_api::actions::ActionName;
+use kubemend_api::calendar;
 use kubemend_api::limits::{History, PolicyBudget};
 use kubemend_api::policy::{PolicyRule, PolicyStatus, StrategyKind};
 use kubemend_api::targets::{Namespaces, Targets, WorkloadKind, WorkloadName};
 use kubemend_api::triggers::TriggerName;
 use kubemend_api::{ClusterHealingPolicy, Duration, HealingPolicy, Mode, Trigger};
 
+use crate::calendar::Window;
 use crate::facts::{Name, NamespaceFacts, Text, WorkloadFacts};
 use crate::select;
 use crate::world::Settings;
@@ -39,6 +41,7 @@ pub struct Policy {
     /// What the policy writes explicitly.
     pub budget: PolicyBudget,
     pub forbid: Vec<ActionName>,
+    pub windows: Vec<Window>,
     pub keep_recovered: usize,
     pub keep_failed: usize,
     pub ttl: Duration,
@@ -54,6 +57,8 @@ pub struct Policy {
 pub struct Rule {
     pub name: Text,
     pub trigger: Trigger,
+    /// Of which workloads; `None` for all that the policy selects.
+    pub kinds: Option<Vec<WorkloadKind>>,
     pub chain: ChainRef,
     pub recover_within: Option<Duration>,
 }
@@ -87,6 +92,7 @@ impl Policy {
         let mut compiled = Self::from_meta(&policy.metadata, spec.mode, &spec.targets);
         compiled.budget = spec.budget.clone().unwrap_or_default();
         compiled.forbid = spec.restrict.clone().unwrap_or_default().forbid;
+        compiled.open_windows(&spec.windows);
         compiled.keep(spec.history.as_ref());
         compiled.stored = policy.status.clone().unwrap_or_default();
         compiled.add_rules(&spec.rules, settings);
@@ -101,6 +107,7 @@ impl Policy {
         compiled.namespaces = Some(spec.namespaces.clone());
         compiled.budget = spec.budget.clone().unwrap_or_default();
         compiled.forbid = spec.restrict.clone().unwrap_or_default().forbid;
+        compiled.open_windows(&spec.windows);
         compiled.keep(spec.history.as_ref());
         compiled.stored = policy.status.clone().unwrap_or_default();
         compiled.add_rules(&spec.rules, settings);
@@ -137,11 +144,20 @@ impl Policy {
             rules: Vec::new(),
             budget: PolicyBudget::default(),
             forbid: Vec::new(),
+            windows: Vec::new(),
             keep_recovered: DEFAULT_KEEP as usize,
             keep_failed: DEFAULT_KEEP as usize,
             ttl: Duration::from_millis(DEFAULT_TTL_HOURS * 3_600_000),
             problems,
             stored: PolicyStatus::default(),
+        }
+    }
+
+    fn open_windows(&mut self, windows: &[calendar::Window]) {
+        for (index, window) in windows.iter().enumerate() {
+            let field = format!("spec.windows[{index}]");
+            let compiled = Window::compile(window, &field, &mut self.problems);
+            self.windows.push(compiled);
         }
     }
 
@@ -196,6 +212,7 @@ impl Policy {
             self.rules.push(Rule {
                 name: rule.name.as_str().into(),
                 trigger,
+                kinds: rule.kinds.clone(),
                 chain,
                 recover_within: rule.recover_within.clone(),
             });

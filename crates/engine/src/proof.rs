@@ -79,7 +79,7 @@ fn marked(world: &World, key: &TargetKey, revision: &RevisionFacts) -> Option<Pr
 }
 
 fn is_durable(world: &World, key: &TargetKey) -> bool {
-    let enforces = |policy: &Policy| mode::effective(world, policy, key).mode == Mode::Enforce;
+    let enforces = |policy: &Policy| mode::standing(world, policy, key).mode == Mode::Enforce;
     world.policies_of(key).any(enforces)
 }
 
@@ -118,6 +118,11 @@ pub fn progress(world: &World, key: &TargetKey, now: Moment) -> Progress {
     else {
         return Progress::At(since.plus(next));
     };
+    // A window or a freeze that is on: nothing is written, and nothing is lost, since the proof goes on.
+    let enforces = |policy: &Policy| mode::effective(world, policy, key, now).mode == Mode::Enforce;
+    if durable && !world.policies_of(key).any(enforces) {
+        return Progress::Nothing;
+    }
     let effect = Effect::Prove {
         target: key.clone(),
         revision: revision.name.clone(),

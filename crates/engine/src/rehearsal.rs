@@ -28,7 +28,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     }
     let (Some(view), Some(policy)) = (
         View::of(world, key, now),
-        claim::policy(world, key, Mode::DryRun),
+        claim::policy(world, key, Mode::DryRun, now),
     ) else {
         return;
     };

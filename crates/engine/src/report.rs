@@ -89,7 +89,7 @@ fn status(
     if shadowed > 0 {
         holds.insert("ShadowedBy".to_owned(), shadowed);
     }
-    let effective = mode::of_policy(world, policy);
+    let effective = mode::of_policy(world, policy, now);
     let recovered = records
         .iter()
         .filter(|one| one.state.phase == Phase::Recovered)
@@ -113,9 +113,9 @@ fn status(
 fn shadowed(world: &World, policy: &Policy, now: Moment) -> i64 {
     let suspects = world.suspects();
     let loses = |key: &&TargetKey| {
-        let mode = mode::effective(world, policy, key).mode;
+        let mode = mode::effective(world, policy, key, now).mode;
         mode != Mode::Suspended
-            && claim::policy(world, key, mode).is_some_and(|winner| winner.id != policy.id)
+            && claim::policy(world, key, mode, now).is_some_and(|winner| winner.id != policy.id)
             && View::of(world, key, now)
                 .is_some_and(|view| matches!(claim::rule(policy, &view, None), Answer::Rule(..)))
     };

@@ -87,7 +87,7 @@ fn judge_again(
         return Err(gone("Changed"));
     }
     let view = View::of(world, key, now).ok_or_else(|| gone("TargetGone"))?;
-    let policy = claim::policy(world, key, Mode::Enforce).ok_or_else(|| gone("PolicyGone"))?;
+    let policy = claim::policy(world, key, Mode::Enforce, now).ok_or_else(|| gone("PolicyGone"))?;
     let chain = course::chain(&view, policy, episode);
     let (rule, chain) = chain.ok_or_else(|| gone("PolicyGone"))?;
     let chain = chain.map_err(|hold| hold.reason().to_owned())?;

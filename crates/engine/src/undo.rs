@@ -9,6 +9,7 @@ use crate::facts::{GitOps, TargetKey, Text};
 use crate::gate;
 use crate::hold::Hold;
 use crate::intent;
+use crate::mode;
 use crate::moment::Moment;
 use crate::plan::Effect;
 use crate::world::World;
@@ -61,16 +62,13 @@ pub(crate) fn look(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
         round.wake(Some(at));
         return false;
     }
-    let ceiling = world
-        .config
-        .as_ref()
-        .map_or(Mode::Suspended, |config| config.ceiling);
+    let ceiling = mode::ceiling(world, now);
     if let Err(hold) = gate::may_act(world, now) {
         round.held(key, None, hold);
         return false;
     }
-    if ceiling != Mode::Enforce {
-        let why = format!("HealingConfig/cluster: modeCeiling is {ceiling}");
+    if ceiling.mode != Mode::Enforce {
+        let why = ceiling.why.unwrap_or_default();
         round.held(key, None, Hold::Suspended { why });
         return false;
     }

@@ -14,6 +14,7 @@ use kubemend_api::config::ClusterBudget;
 use kubemend_api::policy::StrategyKind;
 use kubemend_api::{HealingConfig, HealingConfigStatus, Mode};
 
+use crate::calendar::Freeze;
 use crate::change::{Await, Change, Object, Reply, Unreadable};
 use crate::episode::Episode;
 use crate::facts::{
@@ -138,6 +139,7 @@ pub struct Config {
     pub exclude: BTreeSet<Text>,
     pub budget: ClusterBudget,
     pub storm: storm::Limits,
+    pub freezes: Vec<Freeze>,
     pub stored: HealingConfigStatus,
 }
 
@@ -155,6 +157,7 @@ impl Config {
                 .collect(),
             budget: spec.budget.clone().unwrap_or_default(),
             storm: storm::Limits::read(spec.storm.as_ref()),
+            freezes: spec.freezes.iter().map(Freeze::read).collect(),
             stored: config.status.clone().unwrap_or_default(),
         }
     }

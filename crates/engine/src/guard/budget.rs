@@ -69,7 +69,7 @@ pub(super) fn check(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
 
     for policy in world.policies_of(key) {
         let claims = policy.id == case.policy.id;
-        if !claims && mode::effective(world, policy, key).mode != Mode::Enforce {
+        if !claims && mode::effective(world, policy, key, case.view.now).mode != Mode::Enforce {
             continue;
         }
         let absent = if claims { POLICY } else { (u32::MAX, u32::MAX) };

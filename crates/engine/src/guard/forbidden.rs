@@ -12,7 +12,7 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     let action = case.step.action_name();
     let forbids = world.policies_of(key).find(|policy| {
         policy.forbid.contains(&action)
-            && mode::effective(world, policy, key).mode != Mode::Suspended
+            && mode::effective(world, policy, key, case.view.now).mode != Mode::Suspended
     });
     forbids.map_or(Ok(()), |policy| {
         Err(Skip::Forbidden {

@@ -1,4 +1,4 @@
-//! `onlyIf.releasedWithin`: the step answers a release, and there was none lately.
+//! `onlyIf`: the step answers a release, and there was none lately; or it is for other kinds.
 
 use kubemend_api::Duration;
 
@@ -7,6 +7,16 @@ use crate::episode::Request;
 use crate::hold::{No, Skip};
 
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
+    let kind = case.view.key.kind;
+    if case
+        .step
+        .kinds
+        .as_ref()
+        .is_some_and(|kinds| !kinds.contains(&kind))
+    {
+        let detail = format!("not for a {kind}");
+        return Err(Skip::OnlyIf { detail }.into());
+    }
     let Some(within) = case.step.released_within else {
         return Ok(());
     };

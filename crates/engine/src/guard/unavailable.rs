@@ -60,7 +60,9 @@ fn limit(case: &Case<'_>) -> Amount {
     let own = case.policy.budget.max_unavailable.unwrap_or(DEFAULT);
     let others = world
         .policies_of(key)
-        .filter(|policy| mode::effective(world, policy, key).mode == kubemend_api::Mode::Enforce)
+        .filter(|policy| {
+            mode::effective(world, policy, key, case.view.now).mode == kubemend_api::Mode::Enforce
+        })
         .filter_map(|policy| policy.budget.max_unavailable);
     others
         .chain([own])

@@ -1,6 +1,7 @@
 //! Chains as decisions use them: steps with every absent field resolved.
 
 use kubemend_api::actions::ActionName;
+use kubemend_api::targets::WorkloadKind;
 use kubemend_api::{Action, Duration, steps};
 
 use crate::facts::Text;
@@ -28,6 +29,8 @@ pub struct Step {
     pub stable_for: Millis,
     pub relapse_window: Millis,
     pub released_within: Option<Millis>,
+    /// Of which workloads; `None` for all.
+    pub kinds: Option<Vec<WorkloadKind>>,
     pub undo_after: Option<Millis>,
 }
 
@@ -129,6 +132,7 @@ fn compile_step(step: &steps::Step, action: Action, settings: &Settings) -> Step
             .as_ref()
             .and_then(|one| one.released_within.as_ref())
             .map(Duration::as_millis),
+        kinds: step.only_if.as_ref().and_then(|one| one.kinds.clone()),
         undo_after: step.undo.as_ref().map(|undo| undo.after.as_millis()),
     }
 }

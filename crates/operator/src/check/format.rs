@@ -13,6 +13,7 @@ use serde::de::value::{Error, StrDeserializer};
 pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
     Some(match pattern {
         "^([0-9]{1,6}(ms|s|m|h))+$" => text.parse::<Duration>().is_ok(),
+        "^([01][0-9]|2[0-3]):[0-5][0-9]$" => time_of_day(text),
         "^(100|[1-9]?[0-9])%$" => amount(text),
         "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" => word(text, lower, "-"),
         "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" => word(text, lower, "-."),
@@ -53,6 +54,16 @@ fn word(text: &str, plain: impl Fn(char) -> bool, inside: &str) -> bool {
     text.starts_with(&plain)
         && text.ends_with(&plain)
         && text.chars().all(|c| plain(c) || inside.contains(c))
+}
+
+/// `20:00`
+fn time_of_day(text: &str) -> bool {
+    let below = |part: &str, least: u8| {
+        let digits = part.len() == 2 && part.bytes().all(|one| one.is_ascii_digit());
+        digits && part.parse::<u8>().is_ok_and(|number| number < least)
+    };
+    text.split_once(':')
+        .is_some_and(|(hour, minute)| below(hour, 24) && below(minute, 60))
 }
 
 fn amount(text: &str) -> bool {

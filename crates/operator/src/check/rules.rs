@@ -3,6 +3,7 @@
 //! The messages stand in the CRDs only. A test fails when a CRD has a rule that is not answered here.
 
 use kubemend_api::Duration;
+use kubemend_api::event::Timestamp;
 
 use super::format;
 use super::yaml::{Node, Shape};
@@ -91,7 +92,14 @@ pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
             let good = text(node, "type").is_some_and(|kind| GOOD.contains(&kind));
             !good || text(node, "status") != Some("True")
         }
-        "has(self.releasedWithin)" => has(node, "releasedWithin"),
+        "has(self.releasedWithin) || has(self.kinds)" => {
+            has(node, "releasedWithin") || has(node, "kinds")
+        }
+        "self.from != self.to" => text(node, "from") != text(node, "to"),
+        "self.from < self.to" => {
+            let at = |field| text(node, field).and_then(Timestamp::parse_millis);
+            at("from").zip(at("to")).is_none_or(|(from, to)| from < to)
+        }
         "has(self.strategyRef) != has(self.steps)" => {
             has(node, "strategyRef") != has(node, "steps")
         }
