@@ -171,7 +171,7 @@ fn written(effect: &Effect) {
     match effect {
         Effect::Open(episode, _)
         | Effect::Write(episode)
-        | Effect::Act(episode)
+        | Effect::Act(episode, _)
         | Effect::Undo(episode)
         | Effect::Rehearse(episode) => round_trip(episode),
         Effect::Prune(_) | Effect::Prove { .. } => {}

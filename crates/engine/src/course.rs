@@ -258,7 +258,8 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
             if units > 0 {
                 round.ledger.take(&view.key, &policy.id, units, now);
             }
-            round.effect(Effect::Act(Box::new(intent)))
+            let failing = open::failing(view, detector(&rule.trigger), now);
+            round.effect(Effect::Act(Box::new(intent), failing))
         }
         Next::Hold(step, no) => {
             note_skips(&mut next, skips);

@@ -265,7 +265,7 @@ pub fn describe(effect: &Effect) -> String {
                 episode.state.phase.as_str()
             )
         }
-        Effect::Act(episode) => format!("act for {}: {}", episode.id.name, requests(episode)),
+        Effect::Act(episode, _) => format!("act for {}: {}", episode.id.name, requests(episode)),
         Effect::Rehearse(episode) => {
             format!("dry run for {}: {}", episode.id.name, requests(episode))
         }

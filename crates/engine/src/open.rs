@@ -7,14 +7,14 @@ use kubemend_api::event::{EventStrategy, EventTarget, HealingEventSpec};
 
 use crate::claim::{self, Answer, Symptom};
 use crate::decide::Round;
-use crate::detect::detector;
+use crate::detect::{Detect, detector};
 use crate::episode::{Episode, Phase, Spent, State};
 use crate::facts::{TargetKey, Text};
 use crate::gate;
 use crate::hold::Hold;
 use crate::mode;
 use crate::moment::Moment;
-use crate::plan::Effect;
+use crate::plan::{Effect, Pods};
 use crate::policy::{Chain, ChainRef, DEFAULT_RELAPSE_WINDOW, Policy, Rule};
 use crate::record_name;
 use crate::view::View;
@@ -96,13 +96,16 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
     }
     let episode = episode(&view, policy, rule, &symptom, dry);
     let detector = detector(&rule.trigger);
-    let failing = detector
-        .pods(&view)
-        .iter()
-        .filter(|one| detector.shows(one, now))
-        .map(|one| (one.facts().name.name.clone(), one.facts().uid.text()));
-    let failing = failing.collect();
+    let failing = failing(&view, detector, now);
     round.effect(Effect::Open(Box::new(episode), failing))
+}
+
+/// The pods that show the failure.
+pub(crate) fn failing(view: &View<'_>, detector: &dyn Detect, now: Moment) -> Pods {
+    let pods = detector.pods(view).iter();
+    pods.filter(|one| detector.shows(one, now))
+        .map(|one| (one.facts().name.name.clone(), one.facts().uid.text()))
+        .collect()
 }
 
 /// A new episode. Its state is what an empty status reads as; the chain's memory comes with the

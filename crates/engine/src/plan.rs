@@ -33,15 +33,18 @@ pub struct Held {
     pub hold: Hold,
 }
 
+/// Names and UIDs of pods.
+pub type Pods = Vec<(Text, Text)>;
+
 /// One thing to do; what it writes is decided here, completely.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Create this record (its status stays empty); these pods, by name and UID, fail now.
-    Open(Box<Episode>, Vec<(Text, Text)>),
+    Open(Box<Episode>, Pods),
     /// Write this state into its record, under its resourceVersion.
     Write(Box<Episode>),
-    /// Write the intent, read evidence, execute the newest attempt's requests, write the results.
-    Act(Box<Episode>),
+    /// Write the intent, read evidence of these pods, execute the newest attempt's requests, write the results.
+    Act(Box<Episode>, Pods),
     /// Write the intent to undo, put the replicas back, write the result.
     Undo(Box<Episode>),
     /// Let the API server rehearse the newest attempt's requests, then write the record.
@@ -71,7 +74,7 @@ impl Effect {
         match self {
             Self::Open(episode, _)
             | Self::Write(episode)
-            | Self::Act(episode)
+            | Self::Act(episode, _)
             | Self::Undo(episode)
             | Self::Rehearse(episode)
             | Self::Prune(episode) => episode.target(),
@@ -84,7 +87,7 @@ impl Effect {
         match self {
             Self::Open(..) => "open",
             Self::Write(_) => "write",
-            Self::Act(_) => "act",
+            Self::Act(..) => "act",
             Self::Undo(_) => "undo",
             Self::Rehearse(_) => "rehearse",
             Self::Prove { .. } => "prove",

@@ -42,7 +42,7 @@ pub(crate) fn lost(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
         arm(attempt, &found, &wanted);
         attempt.not_after = now.plus(intent::ARMED_FOR);
     }
-    round.effect(Effect::Act(Box::new(next)))
+    round.effect(Effect::Act(Box::new(next), Vec::new()))
 }
 
 /// Results that the facts tell stay; of the others only those that are still wanted stay open.

@@ -273,9 +273,9 @@ impl World {
 
     /// An effect of the newest plan is being started: its target is in flight from now on.
     pub fn begin(&mut self, effect: &Effect) {
-        let takes = match effect {
-            Effect::Act(episode) => {
-                episode
+        let takes =
+            match effect {
+                Effect::Act(episode, _) => episode
                     .last_attempt()
                     .filter(|one| one.takes_slot())
                     .map(|attempt| Takes {
@@ -283,10 +283,9 @@ impl World {
                         policy: policy_id(episode),
                         at: attempt.intent_at,
                         units: attempt.units(),
-                    })
-            }
-            _ => None,
-        };
+                    }),
+                _ => None,
+            };
         let proves = matches!(effect, Effect::Prove { .. });
         let flight = Flight {
             takes,

@@ -8,6 +8,7 @@ use kube::Client;
 use kubemend_engine::change::{Await, Change, Object, Reply};
 use kubemend_engine::episode::State;
 use kubemend_engine::facts::{TargetKey, Text};
+use kubemend_engine::plan::Pods;
 use kubemend_engine::{Effect, Episode, Moment};
 use kubemend_status::{Failure, Fence, Kept, Ledger, Permit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -127,7 +128,7 @@ impl Hands {
                 self.kept(&episode, kept)
             }
             Effect::Write(episode) => self.write(&permit, &before, *episode).await,
-            Effect::Act(episode) => self.act(&permit, &before, *episode).await,
+            Effect::Act(episode, failing) => self.act(&permit, &before, *episode, &failing).await,
             Effect::Undo(episode) => self.undo(&permit, &before, *episode).await,
             Effect::Rehearse(episode) => self.rehearse(&permit, &before, *episode).await,
             Effect::Prove {
@@ -171,7 +172,13 @@ impl Hands {
         self.kept(&episode, kept)
     }
 
-    async fn act(&self, permit: &Permit, before: &State, episode: Episode) -> Ended {
+    async fn act(
+        &self,
+        permit: &Permit,
+        before: &State,
+        episode: Episode,
+        failing: &Pods,
+    ) -> Ended {
         let recorded = match self.ledger.intend(permit, before, episode.clone()).await {
             Ok(recorded) => recorded,
             // Not recorded, so not done.
@@ -189,6 +196,7 @@ impl Hands {
             &self.client,
             &intended.id.namespace,
             attempt,
+            failing,
             &intended.state.evidence,
         )
         .await;

@@ -8,6 +8,7 @@ use kubemend_api::event::EventEvidence;
 use kubemend_engine::Source;
 use kubemend_engine::episode::{Attempt, Verb};
 use kubemend_engine::facts::Name;
+use kubemend_engine::plan::Pods;
 use kubemend_status::Failure;
 use kubemend_status::call::{self, Request};
 use serde::Deserialize;
@@ -19,6 +20,9 @@ const WITHIN: Duration = Duration::from_secs(3);
 /// The record's schema holds as many entries, of this many characters.
 const ENTRIES_MAX: usize = 20;
 const TEXT_MAX: usize = 512;
+
+/// Of pods that no request names so many are asked: more say the same.
+const PODS_MAX: usize = 3;
 
 /// The newest Warning events of one pod; more say the same.
 const EVENTS_MAX: usize = 2;
@@ -57,7 +61,15 @@ struct Container {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct State {
+    waiting: Option<Waiting>,
     terminated: Option<Terminated>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Waiting {
+    reason: Option<String>,
+    message: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -87,22 +99,29 @@ struct Event {
     at: Option<String>,
 }
 
-/// Reads what the pods of an attempt say; what was known before stays behind it.
+/// Reads what the pods say that an attempt replaces, or else those that fail; what was known before stays behind it.
 pub(crate) async fn read(
     client: &Client,
     namespace: &str,
     attempt: &Attempt,
+    failing: &Pods,
     before: &[EventEvidence],
 ) -> Vec<EventEvidence> {
     let mut found = Vec::new();
-    let pods = attempt
+    let replaced = attempt
         .requests
         .iter()
-        .filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete));
+        .filter(|one| matches!(one.verb, Verb::Evict | Verb::Delete))
+        .map(|one| (&one.name, &one.uid));
+    let mut pods: Vec<_> = replaced.collect();
+    if pods.is_empty() {
+        let failing = failing.iter().map(|(name, uid)| (name, uid));
+        pods.extend(failing.take(PODS_MAX));
+    }
     let reading = async {
-        for pod in pods {
-            let name = Name::new(namespace, &pod.name);
-            if let Err(failure) = one(client, &name, &pod.uid, &mut found).await {
+        for (pod, uid) in pods {
+            let name = Name::new(namespace, pod);
+            if let Err(failure) = one(client, &name, uid, &mut found).await {
                 tracing::debug!(pod = %name, %failure, "no evidence");
             }
             if found.len() >= ENTRIES_MAX {
@@ -154,18 +173,34 @@ fn of_pod(name: &Name, status: Status) -> Vec<EventEvidence> {
         .init_container_statuses
         .into_iter()
         .chain(status.container_statuses);
-    let ended = containers.filter_map(|one| {
-        let end = one.state.terminated.or(one.last_state.terminated)?;
-        Some(EventEvidence {
-            pod: name.name.to_string(),
-            container: Some(one.name),
-            reason: cut(end.reason, 64),
-            exit_code: Some(end.exit_code),
-            restarts: Some(one.restart_count),
-            message: cut(end.message, TEXT_MAX),
-        })
-    });
-    whole.into_iter().chain(ended).collect()
+    let said = containers.flat_map(|one| of_container(name, one));
+    whole.into_iter().chain(said).collect()
+}
+
+/// How a container ended last, and what it waits for where it says more than that it waits.
+fn of_container(name: &Name, one: Container) -> Vec<EventEvidence> {
+    let mut said = Vec::new();
+    let tells = |waits: &Waiting| {
+        waits.message.is_some() && waits.reason.as_deref() != Some("CrashLoopBackOff")
+    };
+    let waits = one.state.waiting.filter(tells);
+    said.extend(waits.map(|waits| EventEvidence {
+        pod: name.name.to_string(),
+        container: Some(one.name.clone()),
+        reason: cut(waits.reason, 64),
+        message: cut(waits.message, TEXT_MAX),
+        ..EventEvidence::default()
+    }));
+    let end = one.state.terminated.or(one.last_state.terminated);
+    said.extend(end.map(|end| EventEvidence {
+        pod: name.name.to_string(),
+        container: Some(one.name),
+        reason: cut(end.reason, 64),
+        exit_code: Some(end.exit_code),
+        restarts: Some(one.restart_count),
+        message: cut(end.message, TEXT_MAX),
+    }));
+    said
 }
 
 fn of_events(name: &Name, events: Events) -> impl Iterator<Item = EventEvidence> {
@@ -202,7 +237,7 @@ mod tests {
     #[test]
     fn the_end_of_a_container_and_its_words() {
         let status: Status = parse(
-            br#"{"containerStatuses": [{"name": "app", "restartCount": 4, "state": {"waiting": {}},
+            br#"{"containerStatuses": [{"name": "app", "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
                 "lastState": {"terminated": {"exitCode": 3, "reason": "Error", "message": " no db\n"}}}]}"#,
         )
         .unwrap();
@@ -213,6 +248,14 @@ mod tests {
             (one.exit_code, one.restarts, one.message.as_deref()),
             (Some(3), Some(4), Some("no db"))
         );
+        let status: Status = parse(
+            br#"{"containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "CreateContainerConfigError",
+                "message": "configmap \"settings\" not found"}}}]}"#,
+        )
+        .unwrap();
+        let found = of_pod(&Name::new("shop", "web-1"), status);
+        let message = found[0].message.as_deref();
+        assert_eq!(message, Some("configmap \"settings\" not found"));
         assert_eq!(
             cut(Some("x".repeat(600)), TEXT_MAX).map(|text| text.len()),
             Some(TEXT_MAX)

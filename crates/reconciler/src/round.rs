@@ -127,7 +127,7 @@ impl Round {
         let id = match effect {
             Effect::Open(episode, _)
             | Effect::Write(episode)
-            | Effect::Act(episode)
+            | Effect::Act(episode, _)
             | Effect::Undo(episode)
             | Effect::Rehearse(episode)
             | Effect::Prune(episode) => &episode.id,

@@ -162,7 +162,10 @@ async fn another_pod_of_that_name_is_left_alone() {
         pod["metadata"] = json!({"namespace": "shop", "name": "web-def-1"});
         bench.server.put(pod);
         let outcome = bench
-            .run(Effect::Act(episode.into()), bench.record().state)
+            .run(
+                Effect::Act(episode.into(), Vec::new()),
+                bench.record().state,
+            )
             .await;
         assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("Gone")));
         assert_eq!(bench.acts(verb), 0);
@@ -201,7 +204,10 @@ async fn what_somebody_else_changed_is_left_alone() {
     let episode = bench.intent(Verb::Rollback);
     bench.server.delete("ReplicaSet", "shop", "web-abc");
     let outcome = bench
-        .run(Effect::Act(episode.into()), bench.record().state)
+        .run(
+            Effect::Act(episode.into(), Vec::new()),
+            bench.record().state,
+        )
         .await;
     assert_eq!(
         outcome.first(),

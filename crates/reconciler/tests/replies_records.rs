@@ -101,7 +101,9 @@ async fn an_intent_whose_record_is_gone_is_not_executed() {
     let episode = bench.intent(Verb::Delete);
     let before = bench.record().state;
     bench.server.delete("HealingEvent", "shop", RECORD);
-    let outcome = bench.run(Effect::Act(episode.into()), before).await;
+    let outcome = bench
+        .run(Effect::Act(episode.into(), Vec::new()), before)
+        .await;
     assert_eq!(bench.acts(Verb::Delete), 0);
     assert!(outcome.reply.record.is_none() && outcome.reply.retry_at.is_some());
 }
@@ -148,7 +150,9 @@ async fn an_annotation_is_no_conflict_and_another_status_is() {
     bench.server.update("HealingEvent", "shop", RECORD, |one| {
         one["metadata"]["annotations"] = json!({"note": "seen"});
     });
-    let outcome = bench.run(Effect::Act(episode.into()), before.clone()).await;
+    let outcome = bench
+        .run(Effect::Act(episode.into(), Vec::new()), before.clone())
+        .await;
     assert_eq!(outcome.first().0, Some(Done::Applied));
 
     let bench = Bench::new();
@@ -156,7 +160,9 @@ async fn an_annotation_is_no_conflict_and_another_status_is() {
     bench.server.update("HealingEvent", "shop", RECORD, |one| {
         one["status"] = json!({"phase": "Exhausted"});
     });
-    let outcome = bench.run(Effect::Act(episode.into()), before).await;
+    let outcome = bench
+        .run(Effect::Act(episode.into(), Vec::new()), before)
+        .await;
     assert_eq!(
         (bench.acts(Verb::Delete), outcome.state.phase),
         (0, Phase::Exhausted)
@@ -217,7 +223,10 @@ async fn nothing_is_sent_without_the_lease_or_after_the_intent_has_expired() {
     let mut episode = bench.intent(Verb::Delete);
     episode.state.attempts[0].not_after = bench.clock.now().plus(10_000);
     let outcome = bench
-        .run(Effect::Act(episode.into()), bench.record().state)
+        .run(
+            Effect::Act(episode.into(), Vec::new()),
+            bench.record().state,
+        )
         .await;
     assert_eq!(
         outcome.first(),

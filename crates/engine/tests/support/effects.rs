@@ -24,7 +24,7 @@ impl Stage {
             Effect::Write(episode) | Effect::Rehearse(episode) => {
                 Some(self.store_record(&record::encode(episode)))
             }
-            Effect::Act(episode) => return self.act(episode),
+            Effect::Act(episode, _) => return self.act(episode),
             Effect::Undo(episode) => {
                 let version = version_of(&self.store_record(&record::encode(episode)));
                 let (done, detail) = self

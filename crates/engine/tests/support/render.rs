@@ -77,7 +77,7 @@ fn effect(effect: &Effect, world: &World) -> String {
             name(episode),
             changes(stored(episode).as_ref(), episode)
         ),
-        Effect::Act(episode) => {
+        Effect::Act(episode, _) => {
             let again = episode.last_attempt().is_some_and(|one| one.rearmed > 0);
             let again = if again { " (armed again)" } else { "" };
             let skips = skips(stored(episode).as_ref(), episode);

@@ -312,7 +312,7 @@ impl Stage {
             };
             let retry_at = match effect {
                 Effect::Prove { .. } => self.refusal(),
-                Effect::Act(_) if record.is_none() => Some(moment(self.now).plus(2_000)),
+                Effect::Act(..) if record.is_none() => Some(moment(self.now).plus(2_000)),
                 _ => None,
             };
             let reply = Reply {

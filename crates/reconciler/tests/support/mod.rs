@@ -209,7 +209,7 @@ impl Bench {
     /// Runs an act with one request.
     pub async fn act(&self, verb: Verb) -> Outcome {
         let episode = self.intent(verb);
-        self.run(Effect::Act(episode.into()), self.record().state)
+        self.run(Effect::Act(episode.into(), Vec::new()), self.record().state)
             .await
     }
 

@@ -1,4 +1,4 @@
-//! The two apps, how they break, and how they look when they are healed.
+//! The apps, how they break, and how they look when they are healed.
 
 use std::time::Duration;
 
@@ -8,42 +8,118 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::voice::{self, Look, Voice};
 
-/// The policy and its chain. Its times are short so that nobody waits for the demo.
+/// The policy and its chains. Its times are short so that nobody waits for the demo.
 const POLICY: &str = "apiVersion: kubemend.io/v1alpha1
 kind: HealingPolicy
 metadata: {name: shop, namespace: NAMESPACE}
 spec:
   mode: Enforce
-  targets: {names: [{kind: Deployment, name: cart}, {kind: Deployment, name: checkout}]}
+  targets: {all: true}
   rules:
-  - name: crash-loop
-    when: {crashLoop: {restarts: 2}}
-    recoverWithin: 90s
+  - name: out-of-memory
+    when: {oomKilled: {kills: 2}}
+    recoverWithin: 60s
     steps:
     - name: restart
       action: {restartPod: {}}
-      attempts: {max: 2, backoff: {initial: 5s, factor: 1}}
       verify: {timeout: 60s, stableFor: 15s, relapseWindow: 2m}
     - name: scale
-      action: {scale: {by: 1, max: 5}}
+      action: {scale: {by: \"50%\", max: 5}}
       undo: {after: 1h}
-      verify: {timeout: 60s, stableFor: 15s, relapseWindow: 2m}
-    - name: rollback
-      onlyIf: {releasedWithin: 24h}
-      action: {rollback: {to: LastHealthy, provenFor: 20s}}
-      verify: {timeout: 60s, stableFor: 15s, relapseWindow: 2m}
-  budget: {concurrent: 2, actsPerHour: 10}
+  - name: image
+    when: {imagePull: {for: 10s}}
+    strategyRef: {kind: RecoveryStrategy, name: escalate}
+  - name: crash-loop
+    when: {crashLoop: {restarts: 2}}
+    recoverWithin: 90s
+    strategyRef: {kind: RecoveryStrategy, name: escalate}
+  budget: {concurrent: 4, actsPerHour: 20}
+---
+apiVersion: kubemend.io/v1alpha1
+kind: RecoveryStrategy
+metadata: {name: escalate, namespace: NAMESPACE}
+spec:
+  steps:
+  - name: restart
+    action: {restartPod: {}}
+    attempts: {max: 2, backoff: {initial: 5s, factor: 1}}
+    verify: {timeout: 60s, stableFor: 15s, relapseWindow: 2m}
+  - name: scale
+    action: {scale: {by: 1, max: 5}}
+    undo: {after: 1h}
+    verify: {timeout: 60s, stableFor: 15s, relapseWindow: 2m}
+  - name: rollback
+    onlyIf: {releasedWithin: 24h}
+    action: {rollback: {to: LastHealthy, provenFor: 20s}}
+    verify: {timeout: 60s, stableFor: 15s, relapseWindow: 2m}
 ";
 
 /// Runs until its scratch file is corrupt; then it ends at every start, until a new pod brings a new scratch volume.
-const CART: &str = "until [ -f /scratch/corrupt ]; do sleep 1; done; sleep 1; echo 'the scratch file is corrupt' > /dev/termination-log; exit 3";
+const CART: &str = "until [ -f /scratch/broken ]; do sleep 1; done; sleep 1; echo 'the scratch file is corrupt' > /dev/termination-log; exit 3";
 const CHECKOUT_1: &str = "exec sleep 100000";
 const CHECKOUT_2: &str =
     "sleep 1; echo 'release 2 needs a table that does not exist' > /dev/termination-log; exit 4";
+/// Reads its whole index into memory at every start, however large it has grown.
+const SEARCH: &str = "until [ -f /scratch/broken ]; do sleep 1; done; sleep 1; exec tail /dev/zero";
 /// What makes KWOK play a crashing pod, every two seconds.
 const FAKE_CRASH: [&str; 2] = [
     "kubemend.io/fake-crash=true",
     "kubemend.io/fake-crash-period=2s",
+];
+
+/// One app, how it breaks, and what cures it.
+pub(crate) struct App {
+    pub(crate) name: &'static str,
+    pub(crate) cure: &'static str,
+    replicas: u32,
+    script: &'static str,
+    breaks: Breaks,
+    told: &'static str,
+}
+
+/// How an app breaks.
+enum Breaks {
+    /// By a file in its scratch volume, until its pod is replaced.
+    File,
+    /// By its second release.
+    Script(&'static str),
+    Image(&'static str),
+}
+
+/// The first two break on KWOK's nodes too, where nothing runs that could take memory or an image.
+const APPS: [App; 4] = [
+    App {
+        name: "cart",
+        cure: "restart",
+        replicas: 1,
+        script: CART,
+        breaks: Breaks::File,
+        told: "its scratch file is corrupt; it crashes, over and over, until its pod is replaced",
+    },
+    App {
+        name: "checkout",
+        cure: "rollback",
+        replicas: 2,
+        script: CHECKOUT_1,
+        breaks: Breaks::Script(CHECKOUT_2),
+        told: "release 2 is out; it crashes, and no restart will cure it",
+    },
+    App {
+        name: "catalog",
+        cure: "rollback",
+        replicas: 2,
+        script: CHECKOUT_1,
+        breaks: Breaks::Image("kubemend.io/no-such-image:2"),
+        told: "release 2 is out; its image is nowhere to be had",
+    },
+    App {
+        name: "search",
+        cure: "restart",
+        replicas: 1,
+        script: SEARCH,
+        breaks: Breaks::File,
+        told: "its index outgrew its memory; the kernel kills it, over and over, until its pod is replaced",
+    },
 ];
 
 const UNTIL_PODS_RUN: Duration = Duration::from_mins(2);
@@ -56,7 +132,7 @@ pub(crate) struct Apps<'a> {
 }
 
 impl<'a> Apps<'a> {
-    /// A fresh namespace with the policy and both apps.
+    /// A fresh namespace with the policy and the apps.
     pub(crate) fn deploy(voice: &Voice, cluster: &'a Cluster) -> Result<Self> {
         let namespace = next_namespace(&cluster.kubectl(&["get", "namespaces", "-o", "name"])?);
         let apps = Self { cluster, namespace };
@@ -64,59 +140,82 @@ impl<'a> Apps<'a> {
         cluster.kubectl(&["create", "namespace", namespace])?;
         let policy = POLICY.replace("NAMESPACE", namespace);
         voice.say(&format!(
-            "one policy for both apps, in namespace {namespace}:"
+            "one policy for all apps, in namespace {namespace}:"
         ));
         println!("\n{policy}");
         cluster.apply(&policy)?;
-        cluster.apply(&apps.manifest("cart", 1, 1, CART))?;
-        cluster.apply(&apps.manifest("checkout", 2, 1, CHECKOUT_1))?;
-        for app in ["cart", "checkout"] {
-            let deployment = format!("deployment/{app}");
+        for app in apps.all() {
+            cluster.apply(&apps.manifest(app, 1))?;
+        }
+        for app in apps.all() {
+            let deployment = format!("deployment/{}", app.name);
             let timeout = format!("--timeout={}s", UNTIL_PODS_RUN.as_secs());
             cluster.kubectl(&["rollout", "status", &deployment, "-n", namespace, &timeout])?;
         }
-        voice.say("cart and checkout run, release 1 of each");
+        let names: Vec<_> = apps.all().iter().map(|app| app.name).collect();
+        voice.say(&format!("{} run, release 1 of each", names.join(", ")));
         Ok(apps)
     }
 
-    /// Waits until checkout's release has proven itself: nothing else is ever rolled back to.
+    /// The apps that can break on this cluster, in the order of the table.
+    pub(crate) fn all(&self) -> &'static [App] {
+        if self.cluster.is_fake() {
+            &APPS[..2]
+        } else {
+            &APPS
+        }
+    }
+
+    /// Waits until the first releases have proven themselves: nothing else is ever rolled back to.
     pub(crate) fn prove(&self, voice: &Voice) -> Result<()> {
-        voice.say("checkout's release 1 proves itself: 20 s without a crash, and the operator marks its ReplicaSet");
-        let selector = ["replicasets", "-n", &self.namespace, "-l", "app=checkout"];
+        voice.say("release 1 of each proves itself: 20 s without a crash, and the operator marks its ReplicaSet");
+        let selector = ["replicasets", "-n", &self.namespace];
         let mark = voice.wait("release 1 is marked as healthy", UNTIL_PROVEN, || {
             let sets: Value = self.cluster.get(&selector)?;
-            let mark = &sets["items"][0]["metadata"]["annotations"]["kubemend.io/healthy"];
-            Ok(match mark.as_str() {
-                Some(mark) => Look::Found(mark.to_owned()),
-                None => Look::NotYet("no mark yet".to_owned()),
+            let sets = sets["items"].as_array().context("no ReplicaSets")?;
+            let marks: Vec<_> = sets
+                .iter()
+                .filter_map(|one| one["metadata"]["annotations"]["kubemend.io/healthy"].as_str())
+                .collect();
+            Ok(match marks.last() {
+                Some(mark) if marks.len() == self.all().len() => Look::Found((*mark).to_owned()),
+                _ => Look::NotYet(format!("{} marks", marks.len())),
             })
         })?;
-        voice.say(&format!("marked: kubemend.io/healthy: {mark}"));
+        voice.say(&format!(
+            "marked, the last one by kubemend.io/healthy: {mark}"
+        ));
         Ok(())
     }
 
-    /// Breaks both, one right after the other.
-    pub(crate) fn break_both(&self, voice: &Voice) -> Result<()> {
+    /// Breaks all, one right after the other.
+    pub(crate) fn break_all(&self, voice: &Voice) -> Result<()> {
         let namespace = self.namespace.as_str();
-        if self.cluster.is_fake() {
-            let [crash, period] = FAKE_CRASH;
-            self.cluster.kubectl(&[
-                "annotate", "pods", "-n", namespace, "-l", "app=cart", crash, period,
-            ])?;
-            voice.say("cart: KWOK plays that its pod crashes, over and over; a new pod will not");
-        } else {
-            let exec = ["exec", "deploy/cart", "-n", namespace, "--"];
-            self.cluster
-                .kubectl(&[&exec[..], &["touch", "/scratch/corrupt"]].concat())?;
-            voice.say("cart: its scratch file is corrupt; it crashes, over and over, until its pod is replaced");
+        for app in self.all() {
+            let of_app = format!("app={}", app.name);
+            let deployment = format!("deploy/{}", app.name);
+            match app.breaks {
+                Breaks::File if self.cluster.is_fake() => {
+                    let [crash, period] = FAKE_CRASH;
+                    let pods = ["annotate", "pods", "-n", namespace, "-l", &of_app];
+                    self.cluster
+                        .kubectl(&[&pods[..], &[crash, period]].concat())?;
+                }
+                Breaks::File => {
+                    let exec = ["exec", &deployment, "-n", namespace, "--"];
+                    let touch = ["touch", "/scratch/broken"];
+                    self.cluster.kubectl(&[&exec[..], &touch].concat())?;
+                }
+                Breaks::Script(_) | Breaks::Image(_) => {
+                    self.cluster.apply(&self.manifest(app, 2))?;
+                }
+            }
+            voice.say(&format!("{}: {}", app.name, app.told));
         }
-        self.cluster
-            .apply(&self.manifest("checkout", 2, 2, CHECKOUT_2))?;
-        voice.say("checkout: release 2 is out; it crashes, and no restart will cure it");
         Ok(())
     }
 
-    /// The cluster itself shows that both are well, whatever the records say.
+    /// The cluster itself shows that all are well, whatever the records say.
     pub(crate) fn are_healed(&self) -> Result<()> {
         let namespace = self.namespace.as_str();
         let columns = "custom-columns=NAME:.metadata.name,RELEASE:.spec.template.metadata.labels.release,WANTED:.spec.replicas,READY:.status.readyReplicas";
@@ -126,7 +225,11 @@ impl<'a> Apps<'a> {
         )?;
         let all: Value = self.cluster.get(&["deployments", "-n", namespace])?;
         let deployments = all["items"].as_array().context("no Deployments")?;
-        ensure!(deployments.len() == 2, "{} Deployments", deployments.len());
+        ensure!(
+            deployments.len() == self.all().len(),
+            "{} Deployments",
+            deployments.len()
+        );
         for deployment in deployments {
             let name = &deployment["metadata"]["name"];
             let (wanted, ready) = (
@@ -140,24 +243,30 @@ impl<'a> Apps<'a> {
         Ok(())
     }
 
-    /// How often the containers of both apps were restarted, in words.
+    /// How often the containers were restarted, in words.
     pub(crate) fn restarts(&self) -> Result<String> {
         let pods: Value = self.cluster.get(&["pods", "-n", &self.namespace])?;
-        let count = |app: &str| -> i64 {
+        let count = |app: &App| {
             let pods = pods["items"].as_array().into_iter().flatten();
-            pods.filter(|pod| pod["metadata"]["labels"]["app"] == app)
+            let most = pods
+                .filter(|pod| pod["metadata"]["labels"]["app"] == app.name)
                 .filter_map(|pod| pod["status"]["containerStatuses"][0]["restartCount"].as_i64())
-                .max()
-                .unwrap_or(0)
+                .max();
+            format!("{} {}", app.name, most.unwrap_or(0))
         };
-        let (cart, checkout) = (count("cart"), count("checkout"));
-        Ok(format!(
-            "restarts so far: cart {cart}, checkout {checkout}; a crash loop from 2 on"
-        ))
+        let counts: Vec<_> = self.all().iter().map(count).collect();
+        Ok(format!("restarts so far: {}", counts.join(", ")))
     }
 
-    fn manifest(&self, app: &str, replicas: u32, release: u32, script: &str) -> String {
-        let (namespace, image) = (&self.namespace, self.cluster.busybox());
+    fn manifest(&self, app: &App, release: u32) -> String {
+        let App { name, replicas, .. } = app;
+        let (mut image, mut script) = (self.cluster.busybox(), app.script);
+        match app.breaks {
+            Breaks::Script(second) if release == 2 => script = second,
+            Breaks::Image(second) if release == 2 => second.clone_into(&mut image),
+            Breaks::File | Breaks::Script(_) | Breaks::Image(_) => {}
+        }
+        let namespace = &self.namespace;
         let place = self.cluster.node_selector();
         let annotations = if self.cluster.is_fake() && release == 2 {
             FAKE_CRASH
@@ -169,13 +278,13 @@ impl<'a> Apps<'a> {
         format!(
             "apiVersion: apps/v1
 kind: Deployment
-metadata: {{name: {app}, namespace: {namespace}, labels: {{app: {app}}}}}
+metadata: {{name: {name}, namespace: {namespace}, labels: {{app: {name}}}}}
 spec:
   replicas: {replicas}
-  selector: {{matchLabels: {{app: {app}}}}}
+  selector: {{matchLabels: {{app: {name}}}}}
   template:
     metadata:
-      labels: {{app: {app}, release: \"{release}\"}}
+      labels: {{app: {name}, release: \"{release}\"}}
       annotations: {{{annotations}}}
     spec:
       {place}
@@ -186,6 +295,7 @@ spec:
         image: {image}
         imagePullPolicy: IfNotPresent
         command: [sh, -c, {script:?}]
+        resources: {{limits: {{memory: 32Mi}}}}
         volumeMounts: [{{name: scratch, mountPath: /scratch}}]
 "
         )

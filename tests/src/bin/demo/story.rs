@@ -17,38 +17,39 @@ struct List {
     items: Vec<HealingEvent>,
 }
 
-/// Tells what happens until both apps are recovered; cart's record comes first.
-pub(crate) fn follow(voice: &Voice, apps: &Apps<'_>) -> Result<[HealingEvent; 2]> {
+/// Tells what happens until all apps are recovered; their records in the order of the apps.
+pub(crate) fn follow(voice: &Voice, apps: &Apps<'_>) -> Result<Vec<HealingEvent>> {
     let mut told = BTreeSet::new();
-    let mut seen = 0;
-    voice.wait("both apps are recovered", LONGEST, || {
+    let (all, mut shown) = (apps.all().len(), false);
+    voice.wait("all apps are recovered", LONGEST, || {
         let namespace = apps.namespace.as_str();
-        let mut records: List = apps.cluster.get(&["healingevents", "-n", namespace])?;
-        records.items.sort_by_key(|one| one.spec.target_ref.clone());
-        let records = records.items;
-        let all = records.iter().flat_map(tell);
-        let news: Vec<String> = all.filter(|line| told.insert(line.clone())).collect();
+        let records: List = apps.cluster.get(&["healingevents", "-n", namespace])?;
+        let mut records = records.items;
+        records.sort_by_key(|one| apps.all().iter().position(|app| app.name == name(one)));
+        let lines = records.iter().flat_map(tell);
+        let news: Vec<String> = lines.filter(|line| told.insert(line.clone())).collect();
         for line in &news {
             voice.say(line);
         }
-        if records.len() == 2 && seen < 2 {
-            seen = 2;
+        if records.len() == all && !shown {
+            shown = true;
             voice::kubectl(apps.cluster, &["get", "healingevents", "-n", namespace])?;
         }
         if let Some(lost) = records.iter().find(|one| is_lost(one)) {
             return Ok(Look::Never(record::summary(lost)));
         }
-        Ok(match <[HealingEvent; 2]>::try_from(records) {
-            Ok(both) if both.iter().all(|one| record::phase(one) == "Recovered") => {
-                Look::Found(both)
-            }
-            Ok(both) => Look::NotYet(both.each_ref().map(stands).join("; ")),
-            Err(_) => detecting(apps, &mut told)?,
-        })
+        if records.len() < all {
+            return detecting(apps, &mut told);
+        }
+        if records.iter().all(|one| record::phase(one) == "Recovered") {
+            return Ok(Look::Found(records));
+        }
+        let stand: Vec<_> = records.iter().map(stands).collect();
+        Ok(Look::NotYet(stand.join("; ")))
     })
 }
 
-/// Before both are detected: the restarts are the news.
+/// Before all are detected: the restarts are the news.
 fn detecting<T>(apps: &Apps<'_>, told: &mut BTreeSet<String>) -> Result<Look<T>> {
     let restarts = apps.restarts()?;
     Ok(if told.insert(restarts.clone()) {
@@ -188,12 +189,16 @@ fn chain(record: &HealingEvent) -> String {
 /// What a failing container said, as the record keeps it.
 pub(crate) fn evidence(record: &HealingEvent) -> Option<String> {
     let status = record::status(record);
-    let said = status.evidence.iter().find(|one| one.exit_code.is_some())?;
+    let said = status.evidence.iter().find(|one| one.container.is_some())?;
+    let ended = said
+        .exit_code
+        .map(|code| format!("exit code {code}, "))
+        .unwrap_or_default();
     Some(format!(
-        "{}: the record keeps what container {} said: exit code {}, {}",
+        "{}: the record keeps what container {} said: {ended}{}, {}",
         name(record),
         said.container.as_deref().unwrap_or_default(),
-        said.exit_code?,
+        said.reason.as_deref().unwrap_or("no reason"),
         said.message.as_deref().unwrap_or("no message")
     ))
 }
