@@ -117,6 +117,9 @@ fn announced<'a>(
                                 one["name"] == event.key.name.as_str() && one["uid"] == uid
                             }
                             "Scale" => this_target && moves(one, before, &event.object, replicas),
+                            "Restart" => {
+                                this_target && moves(one, before, &event.object, restarted)
+                            }
                             _ => this_target && moves(one, before, &event.object, hash),
                         }
                 })
@@ -147,11 +150,16 @@ fn announced<'a>(
 }
 
 fn moves(request: &Value, before: &Value, after: &Value, judged: fn(&Value) -> String) -> bool {
-    request["from"] == judged(before).as_str() && request["to"] == judged(after).as_str()
+    text(request, "/from") == judged(before) && text(request, "/to") == judged(after)
 }
 
 fn replicas(object: &Value) -> String {
     object["spec"]["replicas"].to_string()
+}
+
+/// When it was restarted last; empty where it never was.
+fn restarted(object: &Value) -> String {
+    text(object, RESTARTED_AT).to_owned()
 }
 
 fn hash(object: &Value) -> String {

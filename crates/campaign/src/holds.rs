@@ -97,7 +97,7 @@ fn used(record: &Value, hour: Timestamp) -> Use<'_> {
     let dry = text(record, "/metadata/name").ends_with("-dry");
     let (mut acts, mut slot) = (0, false);
     for attempt in items(record, "/status/attempts").filter(|_| !dry) {
-        slot |= attempt["outcome"].is_null();
+        slot |= attempt["outcome"].is_null() && items(attempt, "/requests").next().is_some();
         let at: Option<Timestamp> = text(attempt, "/intentAt").parse().ok();
         if at.is_some_and(|at| at > hour) {
             acts += items(attempt, "/requests")

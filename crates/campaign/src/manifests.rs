@@ -9,7 +9,7 @@ use crate::history::{Policy, Workload};
 type Chain = fn() -> Value;
 
 /// The chains that policies choose from; short waits, so that a run ends soon.
-pub(crate) const CHAINS: [Chain; 6] = [
+pub(crate) const CHAINS: [Chain; 8] = [
     || json!([restart(2)]),
     || json!([restart(2), scale(), rollback()]),
     || json!([rollback(), restart(1)]),
@@ -20,6 +20,8 @@ pub(crate) const CHAINS: [Chain; 6] = [
         patient["verify"]["relapseWindow"] = json!("5m");
         json!([patient])
     },
+    || json!([roll(), rollback()]),
+    || json!([wait(), roll()]),
 ];
 
 fn verify() -> Value {
@@ -29,6 +31,16 @@ fn verify() -> Value {
 fn restart(max: u32) -> Value {
     json!({"name": "restart", "action": {"restartPod": {}}, "verify": verify(),
         "attempts": {"max": max, "backoff": {"initial": "5s", "factor": 1}}})
+}
+
+fn roll() -> Value {
+    json!({"name": "roll", "action": {"restartWorkload": {}}, "verify": verify(),
+        "attempts": {"max": 2, "backoff": {"initial": "5s", "factor": 1}}})
+}
+
+fn wait() -> Value {
+    json!({"name": "wait", "action": {"wait": {}},
+        "verify": {"timeout": "20s", "stableFor": "15s", "relapseWindow": "90s"}})
 }
 
 fn scale() -> Value {

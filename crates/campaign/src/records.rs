@@ -148,10 +148,10 @@ fn slots(
     namespace: &str,
     objects: &Objects,
 ) -> Result<(), Broken> {
-    let under_way = |record: &Value| {
-        is_open_or_dry(record)
-            && items(record, "/status/attempts").any(|one| one["outcome"].is_null())
-    };
+    // A wait asks for nothing and takes no slot.
+    let takes = |one: &Value| one["outcome"].is_null() && items(one, "/requests").next().is_some();
+    let under_way =
+        |record: &Value| is_open_or_dry(record) && items(record, "/status/attempts").any(takes);
     if !under_way(new) || old.is_some_and(under_way) {
         return Ok(());
     }
