@@ -18,7 +18,43 @@ const fn bug(
     }
 }
 
-pub(crate) const MUTANTS: [Mutant; 22] = [
+pub(crate) const MUTANTS: [Mutant; 26] = [
+    bug(
+        "a storm holds nothing",
+        "crates/engine/src/guard/storm.rs",
+        (
+            "case.storm.map_or(Ok(()), |storm| {",
+            "case.storm.filter(|_| false).map_or(Ok(()), |storm| {",
+        ),
+        "two hundred workloads are restarted because their database is down",
+    ),
+    bug(
+        "a restart fetches images",
+        "crates/engine/src/guard/useless.rs",
+        (
+            "why.map_or(Ok(()), |why| Err(Skip::CannotHelp { why }.into()))",
+            "why.filter(|_| false).map_or(Ok(()), |why| Err(Skip::CannotHelp { why }.into()))",
+        ),
+        "attempts are spent on what cannot help, and the rollback comes late",
+    ),
+    bug(
+        "every kill is for memory",
+        "crates/engine/src/facts/container.rs",
+        (
+            "&*self.reason == \"OOMKilled\" && self.exit_code == 137",
+            "&*self.reason == \"OOMKilled\" || self.exit_code == 137",
+        ),
+        "a pod is scaled or restarted for an old kill, or for a node that was lost",
+    ),
+    bug(
+        "a wait takes a slot",
+        "crates/engine/src/episode.rs",
+        (
+            "!self.requests.is_empty()\n            && self.judged_at",
+            "self.judged_at",
+        ),
+        "one target that is only watched keeps all others from being healed",
+    ),
     bug(
         "the budget forgets what records say",
         "crates/engine/src/budget.rs",
@@ -143,8 +179,8 @@ pub(crate) const MUTANTS: [Mutant; 22] = [
         "a relapse is not seen",
         "crates/engine/src/course.rs",
         (
-            "Answer::Rule(rule, symptom) => Some((rule, symptom)),",
-            "Answer::Rule(..) => None::<(&Rule, crate::detect::Symptom)>,",
+            "Answer::Rule(rule, symptom) => (rule, symptom),",
+            "Answer::Rule(..) => return true,\n        #[allow(unreachable_patterns)]\n        Answer::Rule(rule, symptom) => (rule, symptom),",
         ),
         "the relapse window is waited through while the app crashes",
     ),

@@ -158,7 +158,7 @@ fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     if undo::look(round, &view.key, episode) {
         return true;
     }
-    let relapse = match claim::rule(policy, view, Some(episode)) {
+    let (rule, symptom) = match claim::rule(policy, view, Some(episode)) {
         Answer::Rule(rule, symptom) => (rule, symptom),
         Answer::None { again, .. } => {
             round.wake(episode.state.relapse_until);
@@ -166,7 +166,6 @@ fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
             return true;
         }
     };
-    let (rule, symptom) = relapse;
     let mut next = episode.clone();
     let state = &mut next.state;
     state.phase = Phase::Pending;

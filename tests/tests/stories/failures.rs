@@ -78,7 +78,7 @@ pub(crate) async fn wrong_image(scene: Rc<Scene>) -> Result<()> {
     let pod = deployment.spec.template.spec;
     let image = pod.and_then(|pod| pod.containers[0].image.clone());
     ensure!(image.as_deref() == Some("lab.local/busybox:1"), "{image:?}");
-    Ok(())
+    recovered_below(&record, 30_000)
 }
 
 /// A `ConfigMap` is missing: nothing is done, and the record closes by itself when it is there.
@@ -97,6 +97,15 @@ pub(crate) async fn missing_config(scene: Rc<Scene>) -> Result<()> {
         record.spec.symptom
     );
     ensure!(record::skips(&record) == "restart CannotHelp");
+    let said = record::status(&record).evidence;
+    let missing = said
+        .iter()
+        .filter_map(|one| one.message.as_deref())
+        .any(|one| one.contains("configmap \"settings\" not found"));
+    ensure!(
+        missing,
+        "the evidence does not name what is missing: {said:?}"
+    );
     let before = uids(&namespace.pods("web").await?);
 
     namespace
@@ -227,7 +236,7 @@ pub(crate) async fn stalled_rollout(scene: Rc<Scene>) -> Result<()> {
     );
     ensure!(record::chain(&record) == "rollback Recovered");
     ensure!(record::applied(&record)[0].name == proven.name_any());
-    Ok(())
+    recovered_below(&record, 30_000)
 }
 
 /// A `DaemonSet` that crashes on every node is restarted node by node.
@@ -252,7 +261,7 @@ pub(crate) async fn daemon_set(scene: Rc<Scene>) -> Result<()> {
         anyhow::bail!("wanted one request: {}", record::summary(&record));
     };
     ensure!(request.verb == "Restart" && request.to.is_some());
-    Ok(())
+    recovered_below(&record, 60_000)
 }
 
 /// The kubelet evicts a pod that fills its volume; what is left of it is removed, and nothing else.
@@ -290,9 +299,13 @@ pub(crate) async fn evicted(scene: Rc<Scene>) -> Result<()> {
     .await
 }
 
-/// From detection to healthy in less than that.
+/// From detection to healthy in less than that; said, so that the documents can repeat it.
 fn recovered_below(record: &HealingEvent, most: i64) -> Result<()> {
-    let took = record::millis(record::status(record).recovery.as_ref()).context("no recovery")?;
+    let status = record::status(record);
+    let took = record::millis(status.recovery.as_ref()).context("no recovery")?;
+    let (symptom, chain) = (&record.spec.symptom, record::chain(record));
+    let detection = record::millis(status.detection.as_ref()).unwrap_or_default();
+    println!("  {symptom}: {chain}; detected after {detection} ms, recovered after {took} ms");
     ensure!(
         took < most,
         "recovered after {took} ms, wanted less than {most}"
