@@ -95,6 +95,10 @@ pub struct Rollback {
     /// LastHealthy trusts it. Absent: 10m. Example: 10m
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proven_for: Option<Duration>,
+    /// How often a workload is rolled back within 24 hours, by whichever policy. Absent: 1. Example: 2
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 24))]
+    pub max_per_day: Option<u32>,
 }
 
 /// Which revision a rollback returns to.

@@ -191,6 +191,8 @@ pub enum Skip {
     CannotHelp { why: &'static str },
     CannotApply { why: String },
     RolledBackBefore,
+    RollbackLimit { done: u32 },
+    RevertedByOwner { what: &'static str },
 }
 
 impl Skip {
@@ -206,6 +208,8 @@ impl Skip {
             Self::CannotHelp { .. } => "CannotHelp",
             Self::CannotApply { .. } => "CannotApply",
             Self::RolledBackBefore => "RolledBackBefore",
+            Self::RollbackLimit { .. } => "RollbackLimit",
+            Self::RevertedByOwner { .. } => "RevertedByOwner",
         }
     }
 }
@@ -230,6 +234,13 @@ impl fmt::Display for Skip {
             Self::CannotHelp { why } => f.write_str(why),
             Self::CannotApply { why } => f.write_str(why),
             Self::RolledBackBefore => write!(f, "this revision was rolled back from within 24 h"),
+            Self::RollbackLimit { done } => write!(
+                f,
+                "rolled back {done} time(s) within 24 h already; a person decides about one more"
+            ),
+            Self::RevertedByOwner { what } => {
+                write!(f, "somebody took {what} back, and would do so again")
+            }
         }
     }
 }

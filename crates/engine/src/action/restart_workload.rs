@@ -5,7 +5,7 @@
 
 use kubemend_api::targets::WorkloadKind;
 
-use crate::episode::{Request, Verb};
+use crate::episode::{Done, Request, Verb};
 use crate::facts::Updates;
 use crate::guard::Case;
 use crate::hold::{No, Skip};
@@ -21,6 +21,12 @@ pub(super) fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
     if workload.updates == Updates::ByHand {
         return Err(cannot("its updates reach the pods by hand only").into());
     }
+    if taken_back(case) {
+        return Err(Skip::RevertedByOwner {
+            what: "the restart",
+        }
+        .into());
+    }
     if drops_the_last_good(case) {
         return Err(
             cannot("one more restart would drop the last revision that has proven itself").into(),
@@ -35,6 +41,15 @@ pub(super) fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
         result: None,
         detail: None,
     }])
+}
+
+/// Somebody else put the restart mark of this episode back to what it was before.
+fn taken_back(case: &Case<'_>) -> bool {
+    let attempts = case.episode.into_iter().flat_map(|one| &one.state.attempts);
+    let mut restarts = attempts
+        .flat_map(|one| &one.requests)
+        .filter(|one| one.verb == Verb::Restart && one.result == Some(Done::Applied));
+    restarts.any(|one| case.view.workload.restarted_at == one.from)
 }
 
 /// The controller would have to delete its oldest revision, and that one is the newest of another template

@@ -1,6 +1,5 @@
 //! `rollback`: back to the newest other revision, proven or simply previous.
 
-use kubemend_api::actions::ActionName;
 use kubemend_api::actions::{Rollback, RollbackTo};
 use kubemend_api::targets::WorkloadKind;
 
@@ -14,6 +13,9 @@ use crate::world::World;
 
 /// A revision that was rolled back from is bad for so long.
 const BAD_FOR: Millis = 24 * 3_600_000;
+
+/// rollback.maxPerDay where it is absent: what a second rollback would follow is no bad release.
+const DEFAULT_PER_DAY: u32 = 1;
 
 pub(super) fn resolve(parameters: &Rollback, case: &Case<'_>) -> Result<Vec<Request>, No> {
     let (view, world) = (case.view, case.view.world);
@@ -31,6 +33,11 @@ pub(super) fn resolve(parameters: &Rollback, case: &Case<'_>) -> Result<Vec<Requ
     }
     if was_rolled_back_from(world, &view.key, &workload.hash, view.now) {
         return Err(Skip::RolledBackBefore.into());
+    }
+    let done = rollbacks(world, &view.key, view.now).count();
+    let done = u32::try_from(done).unwrap_or(u32::MAX);
+    if done >= parameters.max_per_day.unwrap_or(DEFAULT_PER_DAY) {
+        return Err(Skip::RollbackLimit { done }.into());
     }
     let asked = proof::asked(case.step).unwrap_or(0);
     let trusted = |revision: &&RevisionFacts| match parameters.to {
@@ -59,18 +66,20 @@ pub(super) fn resolve(parameters: &Rollback, case: &Case<'_>) -> Result<Vec<Requ
 
 /// Whether this target was rolled back from that template within 24 h.
 pub fn was_rolled_back_from(world: &World, key: &TargetKey, hash: &str, now: Moment) -> bool {
-    world
-        .records_of(key)
-        .filter(|one| !one.is_dry())
-        .any(|record| {
-            record.state.attempts.iter().any(|attempt| {
-                attempt.action == ActionName::Rollback
-                    && now.since(attempt.intent_at) < BAD_FOR
-                    && attempt.requests.iter().any(|request| {
-                        request.from.as_deref() == Some(hash)
-                            && request.result != Some(Done::NotApplied)
-                            && request.result.is_some()
-                    })
-            })
-        })
+    rollbacks(world, key, now).any(|request| request.from.as_deref() == Some(hash))
+}
+
+/// Rollbacks of this target within 24 h that may have had an effect.
+fn rollbacks<'a>(
+    world: &'a World,
+    key: &TargetKey,
+    now: Moment,
+) -> impl Iterator<Item = &'a Request> {
+    let records = world.records_of(key).filter(|one| !one.is_dry());
+    let lately = records
+        .flat_map(|record| &record.state.attempts)
+        .filter(move |one| now.since(one.intent_at) < BAD_FOR);
+    lately.flat_map(|one| &one.requests).filter(|one| {
+        one.verb == Verb::Rollback && one.result.is_some_and(|done| done != Done::NotApplied)
+    })
 }

@@ -26,6 +26,9 @@ pub(super) fn resolve(parameters: &Scale, case: &Case<'_>) -> Result<Vec<Request
         let why = format!("{from} replicas already, max is {}", parameters.max);
         return Err(Skip::CannotApply { why }.into());
     }
+    if taken_back(case) {
+        return Err(Skip::RevertedByOwner { what: "the scale" }.into());
+    }
     if !view.current().any(|one| stays_up(one, case)) {
         return Err(Skip::CannotHelp {
             why: "no pod of this revision stays up",
@@ -41,6 +44,14 @@ pub(super) fn resolve(parameters: &Scale, case: &Case<'_>) -> Result<Vec<Request
         result: None,
         detail: None,
     }])
+}
+
+/// Somebody else put the replicas back to what they were before this episode's scale.
+fn taken_back(case: &Case<'_>) -> bool {
+    let undo = case.episode.and_then(|one| one.state.undo.as_ref());
+    undo.is_some_and(|undo| {
+        undo.result.as_deref() == Some("ReplicasChanged") && case.view.workload.desired == undo.from
+    })
 }
 
 /// The pod has run without abnormal end for the stable stretch.
