@@ -116,6 +116,7 @@ pub struct HealingPolicySpec {
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("has(self.rules) && self.rules.size() > 0 || has(self.restrict) || has(self.budget)").message("a ClusterHealingPolicy without rules must restrict or limit something; write rules, restrict or budget"))]
 pub struct ClusterHealingPolicySpec {
     /// How far the operator may go: Suspended does nothing, DryRun records what it would do, Enforce
     /// acts. Other settings can lower it, nothing raises it. Example: Enforce
@@ -131,8 +132,9 @@ pub struct ClusterHealingPolicySpec {
     /// Which workloads there are healed: exactly one of all, names and selector. Example: {all: true}
     pub targets: Targets,
     /// What counts as a failure and what answers it; tried in order, the first
-    /// whose trigger holds answers. Example: [{name: crash-loop, when: {crashLoop: {}}, strategyRef: {kind: ClusterRecoveryStrategy, name: crash-loop}}]
-    #[schemars(length(min = 1, max = 16))]
+    /// whose trigger holds answers. Absent: the policy only restricts and limits what others do. Example: [{name: crash-loop, when: {crashLoop: {}}, strategyRef: {kind: ClusterRecoveryStrategy, name: crash-loop}}]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
     #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two rules have the same name; rename one"))]
     #[x_kube(validation = ("self.all(r, !has(r.strategyRef) || r.strategyRef.kind == 'ClusterRecoveryStrategy')", "a ClusterHealingPolicy has no namespace to look for a RecoveryStrategy in; write strategyRef.kind: ClusterRecoveryStrategy"))]
     pub rules: Vec<PolicyRule>,

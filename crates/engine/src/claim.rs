@@ -22,6 +22,7 @@ pub fn policy<'a>(
 ) -> Option<&'a Policy> {
     world
         .policies_of(key)
+        .filter(|policy| policy.answers)
         .find(|policy| mode::effective(world, policy, key, now).mode == wanted)
 }
 

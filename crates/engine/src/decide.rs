@@ -78,8 +78,8 @@ pub(crate) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// The storm that is on. Targets that fail and have no record yet count too: of many that fail in one
-    /// moment none must be acted on before the last of them is counted.
+    /// The storm that is on. Targets that fail and have no record yet count too: of many that fail at once
+    /// none must be acted on before the others are counted.
     fn storm(&self, targets: &BTreeSet<TargetKey>) -> Option<Storm> {
         let (world, now) = (self.world, self.now);
         let least = world.config.as_ref()?.storm.least;
@@ -173,6 +173,7 @@ impl Round<'_> {
         let (world, now) = (self.world, self.now);
         let policies: Vec<_> = world
             .policies_of(key)
+            .filter(|policy| policy.answers)
             .filter(|policy| {
                 crate::mode::effective(world, policy, key, now).mode != Mode::Suspended
             })

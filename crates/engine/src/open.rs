@@ -53,14 +53,19 @@ pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
     }
 }
 
-/// An enforcing policy sees a failure in this target.
+/// An enforcing policy sees a failure in this target, or one that is about to meet its threshold: what many
+/// workloads share breaks them in one moment, and their thresholds are met one after the other.
 pub(crate) fn sees_failure(world: &World, key: &TargetKey, now: Moment) -> bool {
     let policy = claim::policy(world, key, Mode::Enforce, now);
     policy
         .zip(View::of(world, key, now))
         .is_some_and(|(policy, view)| {
             let alive = !view.workload.deleting && view.workload.desired > 0;
-            alive && matches!(claim::rule(policy, &view, None), Answer::Rule(..))
+            alive
+                && match claim::rule(policy, &view, None) {
+                    Answer::Rule(..) => true,
+                    Answer::None { near, .. } => near,
+                }
         })
 }
 

@@ -38,6 +38,8 @@ pub struct Policy {
     pub namespaces: Option<Namespaces>,
     pub targets: Targets,
     pub rules: Vec<Rule>,
+    /// It answers failures; one without rules only restricts and limits what others do.
+    pub answers: bool,
     /// What the policy writes explicitly.
     pub budget: PolicyBudget,
     pub forbid: Vec<ActionName>,
@@ -142,6 +144,7 @@ impl Policy {
             namespaces: None,
             targets: targets.clone(),
             rules: Vec::new(),
+            answers: false,
             budget: PolicyBudget::default(),
             forbid: Vec::new(),
             windows: Vec::new(),
@@ -171,6 +174,7 @@ impl Policy {
     }
 
     fn add_rules(&mut self, rules: &[PolicyRule], settings: &Settings) {
+        self.answers = !rules.is_empty();
         let mut seen = BTreeSet::new();
         for (index, rule) in rules.iter().enumerate() {
             let field = format!("spec.rules[{index}]");

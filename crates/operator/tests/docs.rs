@@ -18,7 +18,7 @@ use kubemend_engine::episode::Phase;
 use kubemend_engine::guard::useless;
 use kubemend_operator::args::Cli;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -27,6 +27,7 @@ const PAGES: [&str; 11] = [
     "docs/concepts.md",
     "docs/policies.md",
     "docs/failures.md",
+    "docs/guards.md",
     "docs/operations.md",
     "docs/kubemend-cli.md",
     "docs/performance.md",

@@ -12,6 +12,7 @@ mod guards;
 mod forgery;
 mod failures;
 mod alone;
+mod storm;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -93,6 +94,7 @@ fn shared() -> Vec<Story> {
 fn exclusive() -> Vec<Story> {
     vec![
         story("f-paused-holds-everything", modes::a_pause_holds_everything),
+        story("n-dependency-down-is-a-storm", storm::holds_everything),
         story(
             "g-five-kills-change-nothing",
             kills::five_kills_change_nothing,

@@ -95,6 +95,12 @@ pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
         "has(self.releasedWithin) || has(self.kinds)" => {
             has(node, "releasedWithin") || has(node, "kinds")
         }
+        "has(self.rules) && self.rules.size() > 0 || has(self.restrict) || has(self.budget)" => {
+            let rules = node.get("rules");
+            rules.is_some_and(|rules| !rules.items().is_empty())
+                || has(node, "restrict")
+                || has(node, "budget")
+        }
         "self.from != self.to" => text(node, "from") != text(node, "to"),
         "self.from < self.to" => {
             let at = |field| text(node, field).and_then(Timestamp::parse_millis);
