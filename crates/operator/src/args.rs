@@ -48,6 +48,8 @@ pub enum Command {
     },
     /// Say whether a target is healed, and if not, why not
     Why(Why),
+    /// Say what the records tell about each rule: acted, recovered, healed alone, blocked by what
+    Report(Report),
     /// Stop all healing in the cluster until `resume`
     Pause {
         /// Who or what asked for it, shown wherever something is held by it, for example INC-4711
@@ -78,6 +80,33 @@ pub struct Run {
     /// error, warn, info, debug or trace, or a filter such as info,kubemend_engine=debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
+}
+
+/// Options of `report`.
+#[derive(Args, Debug, Clone)]
+pub struct Report {
+    /// Whose records; without it the kubeconfig's namespace
+    #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
+    pub namespace: Option<String>,
+    /// Those of every namespace
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// How far back, for example 7d or 12h; records are kept for a policy's history.ttl
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = days)]
+    pub since: kubemend_api::Duration,
+}
+
+/// `7d`, or what policies write.
+fn days(text: &str) -> Result<kubemend_api::Duration, String> {
+    let days = text
+        .strip_suffix('d')
+        .and_then(|one| one.parse::<i64>().ok());
+    match days.filter(|days| (1..=3650).contains(days)) {
+        Some(days) => Ok(kubemend_api::Duration::from_secs(days * 86_400)),
+        None => text
+            .parse()
+            .map_err(|error| format!("{error}, or whole days, for example 7d")),
+    }
 }
 
 /// Options of `why`.

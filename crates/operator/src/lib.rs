@@ -10,6 +10,7 @@ pub mod lease;
 pub mod admin;
 pub mod run;
 pub mod why;
+pub mod report;
 pub mod pause;
 pub mod check;
 
@@ -41,6 +42,7 @@ pub fn main(cli: Cli) -> Result<ExitCode> {
         Command::Crds => crds(out).map(|()| true),
         Command::Check { files } => check::run(&files, out),
         Command::Why(options) => runtime(1)?.block_on(why::why(&access, &options, out)),
+        Command::Report(options) => runtime(1)?.block_on(report::report(&access, &options, out)),
         Command::Pause { reason } => runtime(1)?
             .block_on(pause::pause(&access, &reason, out))
             .map(|()| true),
