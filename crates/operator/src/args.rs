@@ -45,6 +45,9 @@ pub enum Command {
         /// Files or folders; - reads standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Print the worst case of every rule too, and fail where recoverWithin cannot be met
+        #[arg(long)]
+        timeline: bool,
     },
     /// Say whether a target is healed, and if not, why not
     Why(Why),

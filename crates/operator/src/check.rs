@@ -8,6 +8,7 @@ mod format;
 mod object;
 mod rules;
 mod schema;
+mod timeline;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -55,6 +56,46 @@ impl Problem {
             ..Self::error(line, path, message)
         }
     }
+}
+
+/// The worst case of every rule of the policies in these files, a line for each attempt; false where an
+/// objective cannot be met. What is not valid is `check`'s own business and is passed over.
+pub fn timeline(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<bool> {
+    let mut strategies = timeline::Strategies::built_in()?;
+    let (mut policies, settings) = (Vec::new(), Settings::default());
+    for path in &find(files)? {
+        let Ok(documents) = yaml::parse(&read(path)?) else {
+            continue;
+        };
+        for node in documents.iter().flat_map(object::items) {
+            let json = node.to_json();
+            let kind = json["kind"].as_str().unwrap_or_default().to_owned();
+            match kind.as_str() {
+                "HealingPolicy" => policies.extend(
+                    serde_json::from_value(json).map(|one| Policy::namespaced(&one, &settings)),
+                ),
+                "ClusterHealingPolicy" => policies.extend(
+                    serde_json::from_value(json).map(|one| Policy::cluster(&one, &settings)),
+                ),
+                "RecoveryStrategy" => {
+                    let _ = serde_json::from_value(json).map(|one| strategies.add_namespaced(&one));
+                }
+                "ClusterRecoveryStrategy" => {
+                    let _ = serde_json::from_value(json).map(|one| strategies.add_cluster(&one));
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut well = true;
+    for policy in &policies {
+        let (lines, wrong) = timeline::of(policy, &strategies);
+        well &= wrong.is_empty();
+        for line in lines.iter().chain(&wrong) {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(well)
 }
 
 /// Checks every manifest of the files, of the folders below them, and of standard input for `-`.

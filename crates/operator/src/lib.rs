@@ -40,7 +40,8 @@ pub fn main(cli: Cli) -> Result<ExitCode> {
                 .map(|()| true)
         }
         Command::Crds => crds(out).map(|()| true),
-        Command::Check { files } => check::run(&files, out),
+        Command::Check { files, timeline } => check::run(&files, out)
+            .and_then(|well| Ok((!timeline || check::timeline(&files, out)?) && well)),
         Command::Why(options) => runtime(1)?.block_on(why::why(&access, &options, out)),
         Command::Report(options) => runtime(1)?.block_on(report::report(&access, &options, out)),
         Command::Pause { reason } => runtime(1)?

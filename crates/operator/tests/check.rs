@@ -150,3 +150,61 @@ fn what_cannot_be_read_is_an_error_that_names_it() {
     let error = run(&[PathBuf::from("no-such-file.yaml")], &mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("no-such-file.yaml"));
 }
+
+/// A rule's worst case, with a strategy that comes with Kubemend and with inline steps; an objective that no act
+/// can meet is an error.
+#[test]
+fn the_timeline_is_the_worst_case() {
+    let policy = |within: &str| {
+        format!(
+            "apiVersion: kubemend.io/v1alpha1
+kind: HealingPolicy
+metadata: {{name: shop, namespace: shop}}
+spec:
+  targets: {{all: true}}
+  rules:
+  - name: loop
+    when: {{crashLoop: {{}}}}
+    strategyRef: {{kind: ClusterRecoveryStrategy, name: crash-loop}}
+  - name: patient
+    when: {{podFailed: {{}}}}
+    recoverWithin: {within}
+    steps:
+    - {{name: wait, action: {{wait: {{}}}}, verify: {{timeout: 2m}}}}
+    - {{name: restart, action: {{restartPod: {{}}}}, attempts: {{max: 2, backoff: {{initial: 30s}}}}}}
+"
+        )
+    };
+    let told = |within: &str| {
+        let name = format!("timeline-{within}.yaml");
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, policy(within)).unwrap();
+        let mut out = Vec::new();
+        let well = kubemend_operator::check::timeline(&[path], &mut out).unwrap();
+        (well, String::from_utf8(out).unwrap())
+    };
+    let (well, text) = told("3m");
+    assert!(well, "{text}");
+    for line in [
+        "HealingPolicy/shop rule loop, from detection of CrashLoop:",
+        "  T+0:00 restart (restartPod), attempt 1 of 3",
+        "  T+5:30 restart (restartPod), attempt 2 of 3",
+        "  T+11:00 restart (restartPod), attempt 3 of 3",
+        "  T+16:00 scale (scale), attempt 1 of 1",
+        "  T+21:00 rollback (rollback), attempt 1 of 1",
+        "  T+26:00 exhausted, and latched until the symptom is gone",
+        "  at most 10 acts in an hour, of 10 that its budget allows",
+        "  T+2:00 restart (restartPod), attempt 1 of 2",
+        "  T+7:30 restart (restartPod), attempt 2 of 2",
+    ] {
+        assert!(
+            text.lines().any(|one| one == line),
+            "{line:?} is missing in\n{text}"
+        );
+    }
+    let (well, text) = told("1m");
+    assert!(
+        !well && text.contains("begins 2m after detection"),
+        "{text}"
+    );
+}
