@@ -76,7 +76,8 @@ pub fn rule<'a>(policy: &'a Policy, view: &View<'_>, relapse_of: Option<&Episode
             }
             Sight::Absent { why, near, again } => {
                 words.push(format!("rule {}: {why}", rule.name));
-                close |= near;
+                // Counters only grow: one of a target that is well again counts towards nothing.
+                close |= near && !is_well(view, detector, view.world.chain_of(rule).ok());
                 next = next.into_iter().chain(again).min();
             }
         }

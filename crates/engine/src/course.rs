@@ -4,7 +4,7 @@ use kubemend_api::Mode;
 use kubemend_api::actions::ActionName;
 
 use crate::chain::{Next, Walk};
-use crate::claim::{self, Answer};
+use crate::claim::{self, Answer, Symptom};
 use crate::decide::Round;
 use crate::detect::detector;
 use crate::ending;
@@ -104,6 +104,11 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     if undo::look(round, &view.key, episode) {
         return true;
     }
+    if attempt.action == ActionName::Wait
+        && let Some((rule, symptom)) = overtaken(view, policy, episode)
+    {
+        return give_way(round, episode, &rule.name, symptom.name);
+    }
     let verdict = verify::judge(view, episode, attempt, step, detector(&rule.trigger));
     let (outcome, message) = match verdict {
         Verdict::Wait(at) => {
@@ -153,6 +158,37 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     round.effect(Effect::Write(Box::new(next)))
 }
 
+/// A failure that an earlier rule answers, while nothing was done about the one that the episode follows: who
+/// only watches must not keep that one from being healed.
+fn overtaken<'a>(
+    view: &View<'_>,
+    policy: &'a Policy,
+    episode: &Episode,
+) -> Option<(&'a Rule, Symptom)> {
+    let rank = |name: &str| policy.rules.iter().position(|rule| *rule.name == *name);
+    match claim::rule(policy, view, None) {
+        Answer::Rule(rule, symptom) if rank(&rule.name) < rank(episode.rule()) => {
+            Some((rule, symptom))
+        }
+        Answer::Rule(..) | Answer::None { .. } => None,
+    }
+}
+
+/// Ends a wait for the sake of another failure, which the episode follows from now on.
+fn give_way(round: &mut Round<'_>, episode: &Episode, rule: &Text, symptom: &str) -> bool {
+    let mut next = episode.clone();
+    if let Some(attempt) = next.state.attempts.last_mut() {
+        attempt.outcome = Some(Outcome::NotRecovered);
+        attempt.message = Some(format!("rule {rule} sees {symptom}"));
+        attempt.judged_at = Some(round.now);
+    }
+    next.state.phase = Phase::Pending;
+    next.state.reason = Some("Overtaken".into());
+    next.state.message = None;
+    answer_with(&mut next, rule, symptom);
+    round.effect(Effect::Write(Box::new(next)))
+}
+
 /// Waits out the relapse window; a new crossing of the threshold inside it continues the chain.
 fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
     if undo::look(round, &view.key, episode) {
@@ -183,6 +219,15 @@ fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
 fn exhausted(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
     if undo::look(round, &view.key, episode) {
         return true;
+    }
+    let idle = episode
+        .state
+        .attempts
+        .iter()
+        .all(|one| one.requests.is_empty());
+    if idle && overtaken(view, policy, episode).is_some() {
+        let next = ending::overtaken(episode, round.now);
+        return round.effect(Effect::Write(Box::new(next)));
     }
     let Some((rule, chain)) = chain(view, policy, episode) else {
         return missing(round, episode);

@@ -87,10 +87,12 @@ impl Round<'_> {
         if targets.len().saturating_add(known) < least as usize {
             return None;
         }
-        let fails = |key: &&TargetKey| {
-            world.open_record(key, false).is_none() && open::sees_failure(world, key, now)
-        };
-        let opening = targets.iter().filter(fails).cloned().collect();
+        let fresh = targets
+            .iter()
+            .filter(|key| world.open_record(key, false).is_none());
+        let opening =
+            fresh.filter_map(|key| Some((key.clone(), open::fails_since(world, key, now)?)));
+        let opening = opening.collect();
         storm::now(world, &opening, now)
     }
 

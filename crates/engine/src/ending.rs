@@ -154,6 +154,12 @@ pub fn self_recovered(episode: &Episode, healthy_at: Moment, now: Moment) -> Epi
     next
 }
 
+/// The latch of an exhausted episode opens for another failure: nothing was done about its own, so there is
+/// nothing that must not be repeated.
+pub fn overtaken(episode: &Episode, now: Moment) -> Episode {
+    end(episode, Phase::Exhausted, "SymptomChanged", now)
+}
+
 /// The latch of an exhausted episode opens.
 pub fn symptom_gone(episode: &Episode, healthy_at: Moment, now: Moment) -> Episode {
     let mut next = end(episode, Phase::Exhausted, "SymptomGone", now);

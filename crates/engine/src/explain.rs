@@ -82,9 +82,9 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
         return open(episode);
     }
     match claim::rule(policy, &view, None) {
-        Answer::None { why, near, .. } => {
+        Answer::None { why, near, again } => {
             shadowed(world, key, &view, policy).unwrap_or_else(|| {
-                let (kind, state) = if near {
+                let (kind, state) = if near || again.is_some() {
                     ("BelowThreshold", "below threshold")
                 } else {
                     ("Healthy", "healthy")

@@ -53,20 +53,18 @@ pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
     }
 }
 
-/// An enforcing policy sees a failure in this target, or one that is about to meet its threshold: what many
-/// workloads share breaks them in one moment, and their thresholds are met one after the other.
-pub(crate) fn sees_failure(world: &World, key: &TargetKey, now: Moment) -> bool {
-    let policy = claim::policy(world, key, Mode::Enforce, now);
-    policy
-        .zip(View::of(world, key, now))
-        .is_some_and(|(policy, view)| {
-            let alive = !view.workload.deleting && view.workload.desired > 0;
-            alive
-                && match claim::rule(policy, &view, None) {
-                    Answer::Rule(..) => true,
-                    Answer::None { near, .. } => near,
-                }
-        })
+/// Since when an enforcing policy has seen a failure in this target; now, for one that is about to meet its
+/// threshold: what many workloads share breaks them at once, and their thresholds are met one after the other.
+pub(crate) fn fails_since(world: &World, key: &TargetKey, now: Moment) -> Option<Moment> {
+    let policy = claim::policy(world, key, Mode::Enforce, now)?;
+    let view = View::of(world, key, now)?;
+    if view.workload.deleting || view.workload.desired == 0 {
+        return None;
+    }
+    match claim::rule(policy, &view, None) {
+        Answer::Rule(_, symptom) => Some(symptom.since.min(now)),
+        Answer::None { near, .. } => near.then_some(now),
+    }
 }
 
 fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> bool {
@@ -194,7 +192,9 @@ pub(crate) fn memory(
     let exhausted = newest.state.phase == Phase::Exhausted;
     match newest.state.reason.as_deref() {
         Some("Retried") => return Vec::new(),
-        Some("SymptomGone" | "RevisionChanged") if exhausted => return Vec::new(),
+        Some("SymptomGone" | "SymptomChanged" | "RevisionChanged") if exhausted => {
+            return Vec::new();
+        }
         // Neither a new UID nor another mode or policy opens the latch.
         _ if exhausted => return newest.state.spent.clone(),
         _ => {}

@@ -4,7 +4,7 @@
 //! that have been failing for a while: that many failing workloads are not restarted because they have failed
 //! for long enough. It is read off the records, so that a new leader sees the same storm.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kubemend_api::config::Storm as Parameters;
 use kubemend_api::{Amount, Duration};
@@ -53,10 +53,15 @@ pub struct Storm {
     pub until: Option<Moment>,
 }
 
-/// The storm that is on now, if one is. `opening` are targets that fail and have no record yet.
-pub fn now(world: &World, opening: &BTreeSet<TargetKey>, now: Moment) -> Option<Storm> {
+/// The storm that is on now, if one is. `opening` are targets that fail and have no record yet,
+/// since when.
+pub fn now(world: &World, opening: &BTreeMap<TargetKey, Moment>, now: Moment) -> Option<Storm> {
     let limits = world.config.as_ref()?.storm;
-    let selected = u32::try_from(world.selected()).unwrap_or(u32::MAX);
+    let acting = world.records().filter(|one| !one.is_dry()).count();
+    if acting.saturating_add(opening.len()) < limits.least as usize {
+        return None;
+    }
+    let selected = u32::try_from(world.enforced(now)).unwrap_or(u32::MAX);
     let least = limits.share.of(selected).max(limits.least);
     let mut sweep = Sweep {
         limits,
@@ -66,7 +71,7 @@ pub fn now(world: &World, opening: &BTreeSet<TargetKey>, now: Moment) -> Option<
         latched: false,
         low_since: None,
     };
-    for (at, begins, target) in events(world, opening, now) {
+    for (at, begins, target) in events(world, opening) {
         sweep.step(at, begins, target);
     }
     sweep.at(now);
@@ -80,17 +85,23 @@ pub fn now(world: &World, opening: &BTreeSet<TargetKey>, now: Moment) -> Option<
 /// When targets began to fail and when they were well or given up, in order; ends before beginnings.
 fn events<'a>(
     world: &'a World,
-    opening: &'a BTreeSet<TargetKey>,
-    now: Moment,
+    opening: &'a BTreeMap<TargetKey, Moment>,
 ) -> Vec<(Moment, bool, TargetKey)> {
     let mut all = Vec::new();
     for record in world.records().filter(|one| !one.is_dry()) {
-        let began = record.state.relapsed_at.unwrap_or(record.detected_at());
+        // When it failed, not when it was detected: what has been broken for days is no storm only because it
+        // is looked at again.
+        let began = record.state.relapsed_at.unwrap_or(record.failed_at());
         all.push((began, true, record.target()));
-        let over = over_at(record).map(|at| (at.max(began), false, record.target()));
+        // An end comes after its own beginning, however close the two are.
+        let over = over_at(record).map(|at| (at.max(began.plus(1)), false, record.target()));
         all.extend(over);
     }
-    all.extend(opening.iter().map(|target| (now, true, target.clone())));
+    all.extend(
+        opening
+            .iter()
+            .map(|(target, since)| (*since, true, target.clone())),
+    );
     all.sort_unstable();
     all
 }

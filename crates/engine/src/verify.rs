@@ -107,7 +107,9 @@ fn leaves_behind(
                 .pods
                 .iter()
                 .filter(|one| !answers_for(one, view, attempt));
-            others.any(|one| health::is_failing(one, stretch, view.now))
+            others.any(|one| {
+                health::is_failing(one, stretch, view.now) || detector.shows(one, view.now)
+            })
         }
         ActionName::DeletePod => {
             let shown = detector.pods(view).iter();

@@ -229,7 +229,10 @@ async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
         let settled = |answer: Answer| unsure.map_or(answer, Answer::unknown);
         let request = match judged.look(hand).await {
             Ok(Sight::Judged(request)) => request,
-            Ok(Sight::There(awaits)) if unsure.is_some() => return Answer::applied(awaits),
+            // Where the intent was armed before, its first execution may have done it.
+            Ok(Sight::There(awaits)) if unsure.is_some() || hand.rearmed => {
+                return Answer::applied(awaits);
+            }
             Ok(Sight::There(_)) => return Answer::not_applied("Changed"),
             Ok(Sight::Changed(why)) => return settled(Answer::not_applied(why)),
             Err(failure) => return settled(Answer::refused(&failure)),

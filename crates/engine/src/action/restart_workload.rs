@@ -5,10 +5,16 @@
 
 use kubemend_api::targets::WorkloadKind;
 
+use crate::detect::detector;
 use crate::episode::{Done, Request, Verb};
 use crate::facts::Updates;
 use crate::guard::Case;
+use crate::health;
 use crate::hold::{No, Skip};
+use crate::view::PodView;
+
+/// The record's schema holds a mark of so many characters; a time has less than half.
+const MARK_MAX: usize = 64;
 
 pub(super) fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
     let workload = case.view.workload;
@@ -18,8 +24,27 @@ pub(super) fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
     if workload.paused {
         return Err(cannot("the Deployment is paused").into());
     }
-    if workload.updates == Updates::ByHand {
-        return Err(cannot("its updates reach the pods by hand only").into());
+    let view = case.view;
+    let ready = |one: &&PodView<'_>| one.facts().ready;
+    match workload.updates {
+        Updates::ByHand => return Err(cannot("its updates reach the pods by hand only").into()),
+        Updates::Ordered if view.current().any(|one| !one.facts().ready) => {
+            let why = "its controller waits for the pod that is not ready before it goes on";
+            return Err(Skip::CannotHelp { why }.into());
+        }
+        Updates::AtOnce if view.current().filter(ready).any(|one| is_spared(one, case)) => {
+            let why = "its strategy Recreate would take away the pods that are well too";
+            return Err(cannot(why).into());
+        }
+        Updates::Rolling | Updates::Ordered | Updates::AtOnce => {}
+    }
+    // A record holds no longer mark, and half a mark could not be compared.
+    let longest = workload
+        .restarted_at
+        .as_ref()
+        .map_or(0, |one| one.chars().count());
+    if longest > MARK_MAX {
+        return Err(cannot("its restartedAt annotation is no time").into());
     }
     if taken_back(case) {
         return Err(Skip::RevertedByOwner {
@@ -50,6 +75,13 @@ fn taken_back(case: &Case<'_>) -> bool {
         .flat_map(|one| &one.requests)
         .filter(|one| one.verb == Verb::Restart && one.result == Some(Done::Applied));
     restarts.any(|one| case.view.workload.restarted_at == one.from)
+}
+
+/// It is well, and would be taken away.
+fn is_spared(one: &PodView<'_>, case: &Case<'_>) -> bool {
+    let stretch = health::stretch(case.view, case.episode, Some(case.step));
+    !health::is_failing(one, stretch, case.view.now)
+        && !detector(case.trigger).shows(one, case.view.now)
 }
 
 /// The controller would have to delete its oldest revision, and that one is the newest of another template

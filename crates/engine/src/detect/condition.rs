@@ -65,9 +65,22 @@ impl Detect for Condition {
     }
 
     fn gone_since(&self, view: &View<'_>) -> Option<Moment> {
-        let gone = all(self, view).next().is_none();
+        if all(self, view).next().is_some() {
+            return None;
+        }
+        // A condition that says otherwise now tells since when; one that was taken away does not.
+        let of_kind = |seen: &[facts::Condition]| {
+            let same = seen.iter().find(|one| *one.kind == *self.kind);
+            same.and_then(|one| one.since)
+        };
+        let workload = view.workload;
         let told = view.world.workload(&view.key).map(|one| one.progress.told);
-        gone.then(|| told.unwrap_or(view.workload.created))
+        let own = of_kind(&workload.conditions).or(told);
+        let pods = view
+            .current()
+            .filter_map(|one| of_kind(one.facts().conditions()));
+        let latest = pods.chain(own).max().unwrap_or(workload.created);
+        Some(clamped(latest, workload.created, view.now))
     }
 
     fn thresholds(&self, _: &Settings) -> BTreeMap<String, String> {

@@ -40,7 +40,7 @@ fn told(view: &View<'_>, since: Option<Moment>) -> Moment {
 /// Since when the rollout of a StatefulSet or DaemonSet has not moved.
 fn unmoved(view: &View<'_>) -> Option<Moment> {
     let workload = view.workload;
-    let by_itself = workload.updates == Updates::Rolling && workload.observed;
+    let by_itself = workload.updates != Updates::ByHand && workload.observed;
     let seen = view.world.workload(&view.key)?;
     (by_itself && workload.rolling).then_some(seen.progress.moved)
 }

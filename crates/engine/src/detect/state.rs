@@ -9,6 +9,10 @@ use crate::episode::Episode;
 use crate::moment::{Millis, Moment};
 use crate::view::View;
 
+/// A state is near its threshold once it has lasted for this part of it: every start and every rollout passes
+/// through states that last for a moment.
+const NEAR: Millis = 10;
+
 /// A state with how long it must have lasted.
 pub(super) struct Lasting<'a> {
     /// What people read: `imagePull: the image of web-1 cannot be had`
@@ -35,7 +39,7 @@ impl Lasting<'_> {
         let wait = Duration::from_millis(self.wait);
         Sight::Absent {
             why: format!("{}: since {since}, counts after {wait}", self.what),
-            near: true,
+            near: view.now.since(since) >= self.wait / NEAR,
             again: Some(due),
         }
     }

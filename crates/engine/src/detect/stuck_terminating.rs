@@ -48,7 +48,7 @@ impl Detect for StuckTerminating {
             wait: state::wait(self.lasting.as_ref(), DEFAULT_WAIT),
             relapse_of,
         };
-        // What is not due yet ends as it should.
+        // What is not due yet ends as it should; it becomes overdue by time alone, so the round must look again.
         let overdue = view.leaving.iter().filter_map(due);
         lasting.judge(view, overdue)
     }

@@ -172,11 +172,15 @@ pub struct SlimWorkloadSpec {
     pub replicas: Option<i64>,
     pub paused: bool,
     pub template: Value,
+    /// Of a Deployment.
+    pub strategy: SlimUpdateStrategy,
+    /// Of a StatefulSet or DaemonSet.
     pub update_strategy: SlimUpdateStrategy,
+    pub pod_management_policy: String,
     pub revision_history_limit: Option<i64>,
 }
 
-/// A StatefulSet's or DaemonSet's `updateStrategy`.
+/// A Deployment's `strategy`, a StatefulSet's or DaemonSet's `updateStrategy`.
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs)]

@@ -5,7 +5,7 @@ use kubemend_api::targets::WorkloadKind;
 use serde_json::Value;
 
 use super::pod::{created, labels, owner};
-use super::slim::{SlimMeta, SlimUpdateStrategy, SlimWorkload};
+use super::slim::{SlimMeta, SlimWorkload, SlimWorkloadSpec};
 use super::{Condition, Labels, Name, Owner, TargetKey, Text, condition, template};
 use crate::moment::Moment;
 
@@ -47,6 +47,11 @@ pub struct WorkloadFacts {
 #[allow(missing_docs)]
 pub enum Updates {
     Rolling,
+    /// A StatefulSet's controller waits for each pod to be ready before it goes on: with one that never gets
+    /// ready it does nothing at all. <https://github.com/kubernetes/kubernetes/issues/67250>
+    Ordered,
+    /// All pods at once (Recreate), those that are well too.
+    AtOnce,
     /// Only where somebody deletes a pod (OnDelete), or only down to an ordinal (partition).
     ByHand,
 }
@@ -151,7 +156,7 @@ impl WorkloadFacts {
                 WorkloadKind::StatefulSet => status.current_revision != status.update_revision,
                 WorkloadKind::Deployment | WorkloadKind::DaemonSet => updated < desired,
             },
-            updates: updates(&object.spec.update_strategy),
+            updates: updates(kind, &object.spec),
             restarted_at: object
                 .spec
                 .template
@@ -187,9 +192,14 @@ impl RevisionFacts {
 /// Where `kubectl rollout restart` leaves its mark.
 const RESTARTED_AT: &str = "/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
 
-fn updates(strategy: &SlimUpdateStrategy) -> Updates {
+fn updates(kind: WorkloadKind, spec: &SlimWorkloadSpec) -> Updates {
+    let strategy = &spec.update_strategy;
     if strategy.type_ == "OnDelete" || strategy.rolling_update.partition > 0 {
         Updates::ByHand
+    } else if spec.strategy.type_ == "Recreate" {
+        Updates::AtOnce
+    } else if kind == WorkloadKind::StatefulSet && spec.pod_management_policy != "Parallel" {
+        Updates::Ordered
     } else {
         Updates::Rolling
     }

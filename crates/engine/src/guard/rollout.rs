@@ -4,9 +4,11 @@
 use kubemend_api::actions::ActionName;
 
 use super::Case;
+use crate::detect::detector;
 use crate::episode::Request;
 use crate::hold::{Hold, No, Skip};
 use crate::policy::DEFAULT_RELAPSE_WINDOW;
+use crate::view::PodView;
 
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     match case.step.action_name() {
@@ -26,11 +28,12 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
 
 fn only_new_pods_fail(case: &Case<'_>) -> bool {
     let view = case.view;
-    let mut failing = view
-        .pods
-        .iter()
-        .filter(|one| crate::health::is_failing(one, DEFAULT_RELAPSE_WINDOW, view.now))
-        .peekable();
+    let detector = detector(case.trigger);
+    let fails = |one: &&PodView<'_>| {
+        crate::health::is_failing(one, DEFAULT_RELAPSE_WINDOW, view.now)
+            || detector.shows(one, view.now)
+    };
+    let mut failing = view.pods.iter().filter(fails).peekable();
     let newest =
         |hash: Option<&crate::facts::Text>| hash.is_some_and(|hash| *hash == view.workload.hash);
     failing.peek().is_some() && failing.all(|one| newest(one.hash))

@@ -36,8 +36,8 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
         (When::Evicted, Do::RestartPod | Do::RestartWorkload | Do::Scale | Do::Rollback) => {
             Some(garbage)
         }
-        (When::RolloutStalled, Do::Scale | Do::RestartWorkload) => {
-            Some("another rollout of the same template would stall as this one does")
+        (When::RolloutStalled, Do::RestartPod | Do::RestartWorkload | Do::Scale) => {
+            Some("other pods of the same template would stall as these do")
         }
         (
             When::CrashLoop
@@ -66,7 +66,9 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
             | When::Condition,
             Do::RestartPod | Do::RestartWorkload | Do::Scale | Do::Rollback,
         )
-        | (When::ImagePull | When::ContainerConfig | When::Pending, Do::Rollback)
-        | (When::RolloutStalled, Do::RestartPod | Do::Rollback) => None,
+        | (
+            When::ImagePull | When::ContainerConfig | When::Pending | When::RolloutStalled,
+            Do::Rollback,
+        ) => None,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use kubemend_api::Mode;
 use kubemend_api::targets::WorkloadKind;
 
 use super::{FRESH_FOR, Pod, Takes, World};
+use crate::claim;
 use crate::episode::Episode;
 use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text};
 use crate::moment::{Millis, Moment};
@@ -135,9 +137,10 @@ impl World {
         ids.filter_map(|id| self.policies.get(id))
     }
 
-    /// How many workloads some policy selects.
-    pub(crate) fn selected(&self) -> usize {
-        self.matches.len()
+    /// How many workloads an enforcing policy answers for.
+    pub(crate) fn enforced(&self, now: Moment) -> usize {
+        let enforced = |key: &&TargetKey| claim::policy(self, key, Mode::Enforce, now).is_some();
+        self.matches.keys().filter(enforced).count()
     }
 
     /// The workloads that a policy selects.
