@@ -13,7 +13,9 @@ use kubemend_tests::patience::{Look, await_condition};
 use kubemend_tests::policy::{CLEAN, Policy, RESTART_ONCE, ROLL, ROLLBACK, SCALE, WAIT};
 use kubemend_tests::record;
 use kubemend_tests::stage::Scene;
-use kubemend_tests::workload::{App, EATS_MEMORY, HEALTHY, NEVER_READY, until_replaced};
+use kubemend_tests::workload::{
+    App, EATS_MEMORY, HEALTHY, NEVER_READY, crashes_until_replaced, until_replaced,
+};
 use serde_json::json;
 
 use crate::release::proves_itself;
@@ -241,17 +243,32 @@ pub(crate) async fn stalled_rollout(scene: Rc<Scene>) -> Result<()> {
 
 /// A `DaemonSet` that crashes on every node is restarted node by node.
 pub(crate) async fn daemon_set(scene: Rc<Scene>) -> Result<()> {
+    is_rolled(scene, "DaemonSet", "tolerations: []").await
+}
+
+/// A `StatefulSet` that crashes is restarted by its own controller.
+pub(crate) async fn stateful_set(scene: Rc<Scene>) -> Result<()> {
+    is_rolled(
+        scene,
+        "StatefulSet",
+        "nodeSelector: {kubemend.io/backoff-cap: 10s}",
+    )
+    .await
+}
+
+async fn is_rolled(scene: Rc<Scene>, kind: &'static str, place: &str) -> Result<()> {
     let namespace = scene.namespace().await?;
-    let policy = Policy::with_steps(&[ROLL]).kind("DaemonSet").restarts(2);
+    // The third restart comes after some thirty seconds, when new pods are well.
+    let policy = Policy::with_steps(&[ROLL]).kind(kind).restarts(3);
     namespace.apply(&policy.yaml()).await?;
-    let app = App::running(&kubemend_tests::workload::crashes_until_replaced(20))
-        .kind("DaemonSet")
-        .placed("tolerations: []");
+    let app = App::running(&crashes_until_replaced(20))
+        .kind(kind)
+        .placed(place);
     namespace.apply(&app.yaml()).await?;
 
     let record = namespace.record_in("Recovered", 240).await?;
 
-    ensure!(record.spec.target_ref == "DaemonSet/web");
+    ensure!(record.spec.target_ref == format!("{kind}/web"));
     ensure!(
         record::chain(&record) == "roll Recovered",
         "{}",
@@ -270,7 +287,7 @@ pub(crate) async fn evicted(scene: Rc<Scene>) -> Result<()> {
     let policy = Policy::with_steps(&[RESTART_ONCE, CLEAN]).when("garbage", "{evicted: {}}");
     namespace.apply(&policy.yaml()).await?;
     let fills = "dd if=/dev/zero of=/state/full bs=1M count=8 2>/dev/null; exec sleep 100000";
-    let app = App::running(&until_replaced(5, fills)).room("emptyDir: {sizeLimit: 1Mi}");
+    let app = App::running(&until_replaced(8, fills)).room("emptyDir: {sizeLimit: 1Mi}");
     namespace.apply(&app.yaml()).await?;
 
     let record = namespace.record_in("Recovered", 240).await?;

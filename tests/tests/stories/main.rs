@@ -75,6 +75,7 @@ fn shared() -> Vec<Story> {
         story("j-tenants-cannot-forge-records", forgery::is_refused),
         story("l-evicted-garbage-is-removed", failures::evicted),
         story("l-daemon-set-is-rolled", failures::daemon_set),
+        story("l-stateful-set-is-rolled", failures::stateful_set),
         story("l-out-of-memory-is-restarted", failures::out_of_memory),
         story("l-wrong-image-is-rolled-back", failures::wrong_image),
         story(
