@@ -4,7 +4,7 @@ use kubemend_api::Mode;
 use kubemend_api::actions::ActionName;
 
 use crate::chain::{Next, Walk};
-use crate::claim::{self, Answer, Symptom};
+use crate::claim::{self, Answer};
 use crate::decide::Round;
 use crate::detect::detector;
 use crate::ending;
@@ -14,6 +14,7 @@ use crate::gate;
 use crate::hold::Hold;
 use crate::intent;
 use crate::open;
+use crate::overtaken;
 use crate::plan::Effect;
 use crate::policy::{Chain, Policy, Rule, Step};
 use crate::resolve;
@@ -105,9 +106,9 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
         return true;
     }
     if attempt.action == ActionName::Wait
-        && let Some((rule, symptom)) = overtaken(view, policy, episode)
+        && let Some((rule, symptom)) = overtaken::by(view, policy, episode)
     {
-        return give_way(round, episode, &rule.name, symptom.name);
+        return overtaken::give_way(round, episode, &rule.name, symptom.name);
     }
     let verdict = verify::judge(view, episode, attempt, step, detector(&rule.trigger));
     let (outcome, message) = match verdict {
@@ -158,37 +159,6 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     round.effect(Effect::Write(Box::new(next)))
 }
 
-/// A failure that an earlier rule answers, while nothing was done about the one that the episode follows: who
-/// only watches must not keep that one from being healed.
-fn overtaken<'a>(
-    view: &View<'_>,
-    policy: &'a Policy,
-    episode: &Episode,
-) -> Option<(&'a Rule, Symptom)> {
-    let rank = |name: &str| policy.rules.iter().position(|rule| *rule.name == *name);
-    match claim::rule(policy, view, None) {
-        Answer::Rule(rule, symptom) if rank(&rule.name) < rank(episode.rule()) => {
-            Some((rule, symptom))
-        }
-        Answer::Rule(..) | Answer::None { .. } => None,
-    }
-}
-
-/// Ends a wait for the sake of another failure, which the episode follows from now on.
-fn give_way(round: &mut Round<'_>, episode: &Episode, rule: &Text, symptom: &str) -> bool {
-    let mut next = episode.clone();
-    if let Some(attempt) = next.state.attempts.last_mut() {
-        attempt.outcome = Some(Outcome::NotRecovered);
-        attempt.message = Some(format!("rule {rule} sees {symptom}"));
-        attempt.judged_at = Some(round.now);
-    }
-    next.state.phase = Phase::Pending;
-    next.state.reason = Some("Overtaken".into());
-    next.state.message = None;
-    answer_with(&mut next, rule, symptom);
-    round.effect(Effect::Write(Box::new(next)))
-}
-
 /// Waits out the relapse window; a new crossing of the threshold inside it continues the chain.
 fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
     if undo::look(round, &view.key, episode) {
@@ -225,7 +195,7 @@ fn exhausted(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
         .attempts
         .iter()
         .all(|one| one.requests.is_empty());
-    if idle && overtaken(view, policy, episode).is_some() {
+    if idle && overtaken::by(view, policy, episode).is_some() {
         let next = ending::overtaken(episode, round.now);
         return round.effect(Effect::Write(Box::new(next)));
     }
@@ -334,7 +304,7 @@ fn remember(round: &Round<'_>, view: &View<'_>, policy: &Policy, next: &mut Epis
 }
 
 /// The episode follows the first rule whose trigger holds now.
-fn answer_with(next: &mut Episode, rule: &Text, symptom: &str) {
+pub(crate) fn answer_with(next: &mut Episode, rule: &Text, symptom: &str) {
     if next.rule() != &**rule {
         next.state.rule = Some(rule.clone());
     }

@@ -40,6 +40,7 @@ pub mod proof;
 mod open;
 mod undo;
 mod resolve;
+mod overtaken;
 mod course;
 mod rehearsal;
 mod history;

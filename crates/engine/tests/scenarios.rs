@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use support::scenario::{files, play, rewrite};
 
 /// A directory with fewer files than this has lost some.
-const AT_LEAST: usize = 60;
+const AT_LEAST: usize = 180;
 
 fn main() -> ExitCode {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
