@@ -58,10 +58,16 @@ pub struct Storm {
 pub fn now(world: &World, opening: &BTreeMap<TargetKey, Moment>, now: Moment) -> Option<Storm> {
     let limits = world.config.as_ref()?.storm;
     let acting = world.records().filter(|one| !one.is_dry()).count();
-    if acting.saturating_add(opening.len()) < limits.least as usize {
+    let failures = acting.saturating_add(opening.len());
+    if failures < limits.least as usize {
         return None;
     }
-    let selected = u32::try_from(world.enforced(now)).unwrap_or(u32::MAX);
+    // More workloads than these failures could be a share of need not be counted: cost follows trouble.
+    let enough = match limits.share {
+        Amount::Count(_) => 0,
+        Amount::Percent(percent) => failures.saturating_mul(100) / percent.max(1) as usize + 1,
+    };
+    let selected = u32::try_from(world.enforced(now, enough)).unwrap_or(u32::MAX);
     let least = limits.share.of(selected).max(limits.least);
     let mut sweep = Sweep {
         limits,

@@ -137,10 +137,10 @@ impl World {
         ids.filter_map(|id| self.policies.get(id))
     }
 
-    /// How many workloads an enforcing policy answers for.
-    pub(crate) fn enforced(&self, now: Moment) -> usize {
+    /// How many workloads an enforcing policy answers for; no more than `enough` are counted.
+    pub(crate) fn enforced(&self, now: Moment, enough: usize) -> usize {
         let enforced = |key: &&TargetKey| claim::policy(self, key, Mode::Enforce, now).is_some();
-        self.matches.keys().filter(enforced).count()
+        self.matches.keys().filter(enforced).take(enough).count()
     }
 
     /// The workloads that a policy selects.
