@@ -45,6 +45,13 @@ impl Cluster {
         client(self.lab.kubeconfig(), Some(user)).await
     }
 
+    /// Writes a kubeconfig with the rights of that user alone.
+    pub fn kubeconfig_as(&self, user: &str, path: &Path) -> Result<()> {
+        let kubeconfig = impersonating(self.lab.kubeconfig(), Some(user))?;
+        std::fs::write(path, serde_json::to_string(&kubeconfig)?)?;
+        Ok(())
+    }
+
     /// Applies these manifests; those of namespaced kinds go where they say, else to `namespace`.
     pub async fn apply(&self, namespace: Option<&str>, manifests: &str) -> Result<()> {
         for document in manifests
@@ -83,13 +90,18 @@ impl Cluster {
     }
 }
 
-async fn client(kubeconfig: &Path, user: Option<&str>) -> Result<Client> {
+fn impersonating(kubeconfig: &Path, user: Option<&str>) -> Result<Kubeconfig> {
     let mut kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     for info in &mut kubeconfig.auth_infos {
         if let Some(auth) = info.auth_info.as_mut() {
             auth.impersonate = user.map(str::to_owned);
         }
     }
+    Ok(kubeconfig)
+}
+
+async fn client(kubeconfig: &Path, user: Option<&str>) -> Result<Client> {
+    let kubeconfig = impersonating(kubeconfig, user)?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }

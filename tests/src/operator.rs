@@ -282,7 +282,7 @@ fn look_at_end(child: &mut Child) -> Result<Look<ExitStatus>> {
 }
 
 /// `KUBEMEND_BIN`, else what cargo built beside this test.
-fn binary() -> Result<PathBuf> {
+pub fn binary() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("KUBEMEND_BIN") {
         return Ok(named.into());
     }

@@ -7,7 +7,7 @@ use kube_derive::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use crate::timestamp::Timestamp;
-pub use attempt::{EventAttempt, EventRequest, EventSkip, EventSpent};
+pub use attempt::{EventApproval, EventAttempt, EventRequest, EventSkip, EventSpent};
 
 use crate::Duration;
 use crate::policy::StrategyKind;
@@ -148,7 +148,7 @@ pub struct EventStrategy {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct HealingEventStatus {
-    /// Pending, Held, Acting, Verifying, Recovered, SelfRecovered, Exhausted, Superseded or Aborted. Example: Recovered
+    /// Pending, Held, AwaitingApproval, Acting, Verifying, Recovered, SelfRecovered, Exhausted, Superseded or Aborted. Example: Recovered
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub phase: Option<String>,
@@ -218,6 +218,9 @@ pub struct HealingEventStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub retried: Option<String>,
+    /// The attempt that waits for a person, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<EventApproval>,
     /// What was done, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]

@@ -61,6 +61,9 @@ pub mod annotations {
     pub const MODE: &str = "kubemend.io/mode";
     /// On a `HealingEvent`: a new value ends the episode and clears the chain's memory.
     pub const RETRY: &str = "kubemend.io/retry";
+    /// On a `HealingEvent`: what a person answers to the attempt that waits, `approve rollback/3 jane`; written by
+    /// `kubemend approve` and `kubemend deny`.
+    pub const APPROVAL: &str = "kubemend.io/approval";
     /// On a ReplicaSet: `<hash>@<since>/<seconds proven>`, written by the operator.
     pub const HEALTHY: &str = "kubemend.io/healthy";
     /// On a workload that was rolled back or restarted: the `HealingEvent` that did it.

@@ -45,12 +45,19 @@ pub struct Limit {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.requireApproval) || !('wait' in self.requireApproval)").message("a wait does nothing that a person could approve; remove wait from restrict.requireApproval"))]
 pub struct Restrict {
     /// Actions that are never taken on the policy's targets, whoever's chain names them. Example: [scale]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub forbid: Vec<ActionName>,
+    /// Actions that wait for a person's approval on the policy's targets, whoever's chain names them; for 1h, and
+    /// then they are skipped, where the step itself does not say. Example: [rollback]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
+    pub require_approval: Vec<ActionName>,
 }
 
 /// How much of the past is kept, per target.

@@ -1,6 +1,7 @@
 //! What an escalation chain is made of.
 
 use kube_derive::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Duration;
@@ -12,6 +13,7 @@ use crate::targets::WorkloadKind;
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[x_kube(validation = ::kube_core::Rule::new("!has(self.undo) || has(self.action.scale)").message("undo works only beside action.scale; remove undo or make the action a scale"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.requireApproval) || !has(self.action.wait)").message("a wait does nothing that a person could approve; remove requireApproval"))]
 pub struct Step {
     /// The step's name, unique in its chain: attempts are remembered by it. Example: restart
     #[schemars(
@@ -33,6 +35,9 @@ pub struct Step {
     /// Takes the act back later; beside scale only. Example: {after: 1h}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
+    /// Each attempt waits until a person approves it: kubemend approve hev/NAME. Example: {expires: 1h, onExpiry: Skip}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_approval: Option<RequireApproval>,
 }
 
 /// How often a step is tried.
@@ -115,4 +120,28 @@ pub struct OnlyIf {
 pub struct Undo {
     /// How long after the act; sooner where the act did not help. Example: 1h
     pub after: Duration,
+}
+
+/// How long an attempt waits for a person, and what follows if nobody approves.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.expires) || duration(self.expires) >= duration('5s')").message("requireApproval.expires is too short for anybody to answer; write at least 5s"))]
+pub struct RequireApproval {
+    /// How long the attempt waits; an approval must be given and used within it. Absent: 1h. Example: 1h
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Duration>,
+    /// What follows if nobody approves in time, or somebody denies it: Skip goes on with the next step, Stop
+    /// ends the chain. Example: Skip
+    #[serde(default)]
+    pub on_expiry: OnExpiry,
+}
+
+/// What follows where nobody approves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs)] // schemars reorders documented variants
+pub enum OnExpiry {
+    #[default]
+    Skip,
+    Stop,
 }

@@ -6,7 +6,7 @@ use crate::action;
 use crate::budget::Ledger;
 use crate::episode::{Episode, Outcome, Request, Skipped};
 use crate::guard::{self, Case};
-use crate::hold::{Hold, No};
+use crate::hold::{Hold, No, Skip};
 use crate::moment::Moment;
 use crate::policy::{Chain, Policy, Step};
 use crate::storm::Storm;
@@ -61,11 +61,11 @@ impl<'a> Walk<'a, '_> {
             match self.judge(step, &steps[index + 1..]) {
                 Ok(requests) => return (skips, Next::Act(step, requests)),
                 Err(No::Hold(hold)) => return (skips, Next::Hold(step, hold)),
-                Err(No::Skip(skip)) => skips.push(Skipped {
-                    step: step.name.clone(),
-                    reason: skip.reason().into(),
-                    message: Some(skip.to_string()),
-                }),
+                Err(No::Skip(skip)) => skips.push(skipped(step, &skip)),
+                Err(No::Stop(skip)) => {
+                    skips.push(skipped(step, &skip));
+                    return (skips, Next::End);
+                }
             }
         }
         (skips, Next::End)
@@ -136,5 +136,13 @@ impl<'a> Walk<'a, '_> {
             ledger: self.ledger,
             storm: self.storm,
         }
+    }
+}
+
+fn skipped(step: &Step, skip: &Skip) -> Skipped {
+    Skipped {
+        step: step.name.clone(),
+        reason: skip.reason().into(),
+        message: Some(skip.to_string()),
     }
 }

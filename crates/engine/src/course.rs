@@ -60,6 +60,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Phase::Exhausted => exhausted(round, &view, policy, episode),
         Phase::Pending
         | Phase::Held
+        | Phase::AwaitingApproval
         | Phase::SelfRecovered
         | Phase::Superseded
         | Phase::Aborted => waiting(round, &view, policy, episode),
@@ -278,6 +279,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
         Next::Hold(step, no) => {
             note_skips(&mut next, skips);
             next.state.step = Some(step.name.clone());
+            ask(&mut next, &step.name, &no);
             hold(round, &next, &no);
             true
         }
@@ -287,12 +289,22 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
                 .map_or_else(|| Text::from("ChainEnded"), |one| one.reason.clone());
             let message = skips.last().and_then(|one| one.message.clone());
             note_skips(&mut next, skips);
+            next.state.approval = None;
             next.state.phase = Phase::Exhausted;
             next.state.reason = Some(reason);
             next.state.message = message;
             round.effect(Effect::Write(Box::new(next)))
         }
     }
+}
+
+/// The record asks for what waits; what was asked stays so while its step is the one that is held, whatever holds it.
+fn ask(next: &mut Episode, step: &Text, no: &Hold) {
+    let known = next.state.approval.take();
+    next.state.approval = match no {
+        Hold::AwaitingApproval { asked, .. } => Some(asked.clone()),
+        _ => known.filter(|one| one.step == *step),
+    };
 }
 
 /// The first judgement of an episode takes over the chain's memory.
@@ -338,7 +350,7 @@ fn missing(round: &mut Round<'_>, episode: &Episode) -> bool {
 
 fn hold_unless_latched(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
     match episode.state.phase {
-        Phase::Pending | Phase::Held => hold(round, episode, no),
+        Phase::Pending | Phase::Held | Phase::AwaitingApproval => hold(round, episode, no),
         Phase::Acting
         | Phase::Verifying
         | Phase::Recovered
@@ -362,16 +374,21 @@ pub(crate) fn hold(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
     round.held(&key, Some(episode.spec.policy_ref.clone()), no.clone());
     let phase = match no {
         Hold::Backoff { .. } => Phase::Pending,
+        Hold::AwaitingApproval { .. } => Phase::AwaitingApproval,
         Hold::InFlight | Hold::IntentOpen { .. } | Hold::Undoing => return,
         _ => Phase::Held,
     };
-    let latched = !matches!(episode.state.phase, Phase::Pending | Phase::Held);
+    let latched = !matches!(
+        episode.state.phase,
+        Phase::Pending | Phase::Held | Phase::AwaitingApproval
+    );
     let stored = round.world.records.get(&episode.id);
     let reason = Text::from(no.reason());
     let same = stored.is_some_and(|stored| {
         stored.state.phase == phase
             && stored.state.reason.as_ref() == Some(&reason)
             && stored.state.step == episode.state.step
+            && stored.state.approval == episode.state.approval
             && stored.state.skips == episode.state.skips
     });
     if latched || same {

@@ -85,6 +85,7 @@ fn end(episode: &Episode, phase: Phase, reason: &str, now: Moment) -> Episode {
     }
     next.state.reason = Some(Text::from(reason));
     next.state.message = None;
+    next.state.approval = None;
     next.state.ended_at = Some(now);
     if let Some(attempt) = next
         .state

@@ -22,6 +22,8 @@ pub struct Episode {
     pub spec: HealingEventSpec,
     /// Annotation kubemend.io/retry as it stands now.
     pub retry: Option<Text>,
+    /// Annotation kubemend.io/approval as it stands now.
+    pub approval: Option<Text>,
     /// What moves.
     pub state: State,
 }
@@ -46,6 +48,7 @@ pub struct State {
     pub relapsed_at: Option<Moment>,
     pub longest_run: Option<Millis>,
     pub retried: Option<Text>,
+    pub approval: Option<Awaited>,
     pub attempts: Vec<Attempt>,
     pub skips: Vec<Skipped>,
     pub later_steps: Vec<Text>,
@@ -62,6 +65,7 @@ pub enum Phase {
     #[default]
     Pending,
     Held,
+    AwaitingApproval,
     Acting,
     Verifying,
     Recovered,
@@ -73,9 +77,10 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Pending,
         Self::Held,
+        Self::AwaitingApproval,
         Self::Acting,
         Self::Verifying,
         Self::Recovered,
@@ -90,6 +95,7 @@ impl Phase {
         match self {
             Self::Pending => "Pending",
             Self::Held => "Held",
+            Self::AwaitingApproval => "AwaitingApproval",
             Self::Acting => "Acting",
             Self::Verifying => "Verifying",
             Self::Recovered => "Recovered",
@@ -117,6 +123,27 @@ pub struct Attempt {
     pub outcome: Option<Outcome>,
     pub message: Option<String>,
     pub judged_at: Option<Moment>,
+    /// By whom, where a person had to approve it.
+    pub approved: Option<Approved>,
+}
+
+/// An attempt that waits for a person: the question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Awaited {
+    pub step: Text,
+    /// Its number in the episode, from 1.
+    pub attempt: u32,
+    pub since: Moment,
+    pub until: Moment,
+}
+
+/// Who approved an attempt, and when that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Approved {
+    pub by: Text,
+    pub at: Moment,
 }
 
 /// One conditional request with at most one effect.

@@ -166,6 +166,13 @@ fn open(episode: &Episode) -> Explanation {
         }
         Phase::Pending => ("Pending", format!("{name} waits before {step}: {detail}")),
         Phase::Held => ("Held", format!("held: {detail}; {name}, step {step}")),
+        Phase::AwaitingApproval => {
+            let hev = format!("hev/{name} -n {}", episode.id.namespace);
+            (
+                "AwaitingApproval",
+                format!("awaiting approval of step {step}: {detail}; kubemend approve {hev}"),
+            )
+        }
         Phase::Acting => ("Acting", format!("{name} acts now: {step}")),
         Phase::Verifying => (
             "Verifying",
@@ -296,7 +303,8 @@ fn requests(episode: &Episode) -> String {
     format!("{}: {}", attempt.step, all.join(", "))
 }
 
-fn request(request: &Request) -> String {
+/// One request in words.
+pub(crate) fn request(request: &Request) -> String {
     let (from, to) = (
         request.from.as_deref().unwrap_or_default(),
         request.to.as_deref().unwrap_or_default(),

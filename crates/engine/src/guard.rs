@@ -6,6 +6,7 @@ mod useless;
 mod only_if;
 mod gitops;
 mod autoscaler;
+mod approval;
 mod storm;
 mod rollout;
 mod disruption_budget;
@@ -47,17 +48,19 @@ pub struct Case<'a> {
 pub type Guard = fn(&Case<'_>, &mut Vec<Request>) -> Result<(), No>;
 
 /// Lasting reasons first: a step that is to be skipped must not wait for a passing one.
-const GUARDS: [Guard; 10] = [
+const GUARDS: [Guard; 12] = [
     forbidden::check,
     useless::check,
     only_if::check,
     gitops::check,
     autoscaler::check,
+    approval::refused,
     storm::check,
     rollout::check,
     disruption_budget::check,
     unavailable::check,
     budget::check,
+    approval::asked,
 ];
 
 /// Lets the intent through, narrowed to what every guard allows, or says why not.
@@ -69,7 +72,7 @@ pub fn pass(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No> {
 /// skipped as forbidden even where no revision could be found.
 pub fn admit(case: &Case<'_>) -> Result<(), No> {
     let mut none = Vec::new();
-    GUARDS[..5]
+    GUARDS[..6]
         .iter()
         .try_for_each(|guard| guard(case, &mut none))
 }

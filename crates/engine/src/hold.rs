@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::episode::Awaited;
 use crate::moment::Moment;
 use crate::source::Source;
 
@@ -65,6 +66,11 @@ pub enum Hold {
     },
     Undoing,
     NothingFailing,
+    AwaitingApproval {
+        asked: Awaited,
+        who: String,
+        what: String,
+    },
 }
 
 impl Hold {
@@ -92,6 +98,7 @@ impl Hold {
             Self::StormActive { .. } => "StormActive",
             Self::Undoing => "Undoing",
             Self::NothingFailing => "NothingFailing",
+            Self::AwaitingApproval { .. } => "AwaitingApproval",
         }
     }
 
@@ -100,6 +107,7 @@ impl Hold {
         match self {
             Self::IntentOpen { until } | Self::Backoff { until } => Some(*until),
             Self::BudgetExhausted { until, .. } | Self::StormActive { until, .. } => *until,
+            Self::AwaitingApproval { asked, .. } => Some(asked.until),
             Self::NotLeader
             | Self::Syncing { .. }
             | Self::ViewStale { .. }
@@ -174,6 +182,11 @@ impl fmt::Display for Hold {
                     "no pod fails at the moment; waiting whether it stays well"
                 )
             }
+            Self::AwaitingApproval { asked, who, what } => write!(
+                f,
+                "attempt {} would {what}; it waits until {} for an approval: {who}",
+                asked.attempt, asked.until
+            ),
         }
     }
 }
@@ -193,6 +206,8 @@ pub enum Skip {
     RolledBackBefore,
     RollbackLimit { done: u32 },
     RevertedByOwner { what: &'static str },
+    ApprovalExpired { why: String },
+    ApprovalDenied { why: String },
 }
 
 impl Skip {
@@ -210,6 +225,8 @@ impl Skip {
             Self::RolledBackBefore => "RolledBackBefore",
             Self::RollbackLimit { .. } => "RollbackLimit",
             Self::RevertedByOwner { .. } => "RevertedByOwner",
+            Self::ApprovalExpired { .. } => "ApprovalExpired",
+            Self::ApprovalDenied { .. } => "ApprovalDenied",
         }
     }
 }
@@ -232,7 +249,9 @@ impl fmt::Display for Skip {
             ),
             Self::NoProvenRevision => write!(f, "no other revision has proven itself"),
             Self::CannotHelp { why } => f.write_str(why),
-            Self::CannotApply { why } => f.write_str(why),
+            Self::CannotApply { why }
+            | Self::ApprovalExpired { why }
+            | Self::ApprovalDenied { why } => f.write_str(why),
             Self::RolledBackBefore => write!(f, "this revision was rolled back from within 24 h"),
             Self::RollbackLimit { done } => write!(
                 f,
@@ -252,6 +271,8 @@ pub enum No {
     Hold(Hold),
     /// Not this step.
     Skip(Skip),
+    /// Not this step, and nothing after it.
+    Stop(Skip),
 }
 
 impl From<Hold> for No {

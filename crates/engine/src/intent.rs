@@ -2,6 +2,7 @@
 
 use kubemend_api::Action;
 
+use crate::approval;
 use crate::episode::{Attempt, Done, Episode, Outcome, Phase, Request, Spent, UndoState, Verb};
 use crate::facts::TargetKey;
 use crate::moment::{Millis, Moment};
@@ -17,8 +18,10 @@ pub const REARMED_MAX: u32 = 3;
 
 /// The episode with a new intent: this step, these requests.
 pub fn record(episode: &Episode, step: &Step, requests: Vec<Request>, now: Moment) -> Episode {
+    let approved = approval::given(episode, &step.name, now);
     let mut next = episode.clone();
     let state = &mut next.state;
+    state.approval = None;
     if let Action::Scale(_) = step.action
         && let Some(after) = step.undo_after
     {
@@ -50,6 +53,7 @@ pub fn record(episode: &Episode, step: &Step, requests: Vec<Request>, now: Momen
         outcome: None,
         message: None,
         judged_at: None,
+        approved,
     });
     state.step = Some(step.name.clone());
     state.phase = Phase::Acting;

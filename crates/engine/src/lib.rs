@@ -30,6 +30,7 @@ pub mod hold;
 pub mod gate;
 pub mod budget;
 pub mod storm;
+pub mod approval;
 pub mod guard;
 pub mod action;
 pub mod chain;

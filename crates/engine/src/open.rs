@@ -155,6 +155,7 @@ fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry
         version: Text::from(""),
         spec,
         retry: None,
+        approval: None,
         state: State {
             phase: Phase::Pending,
             ..State::default()

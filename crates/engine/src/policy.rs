@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube_core::ObjectMeta;
 use kubemend_api::actions::ActionName;
 use kubemend_api::calendar;
-use kubemend_api::limits::{History, PolicyBudget};
+use kubemend_api::limits::{History, PolicyBudget, Restrict};
 use kubemend_api::policy::{PolicyRule, PolicyStatus, StrategyKind};
 use kubemend_api::targets::{Namespaces, Targets, WorkloadKind, WorkloadName};
 use kubemend_api::triggers::TriggerName;
@@ -19,7 +19,7 @@ use crate::facts::{Name, NamespaceFacts, Text, WorkloadFacts};
 use crate::select;
 use crate::world::Settings;
 
-pub use chain::{Chain, DEFAULT_RELAPSE_WINDOW, DEFAULT_STABLE_FOR, Step};
+pub use chain::{Approval, Chain, DEFAULT_RELAPSE_WINDOW, DEFAULT_STABLE_FOR, Step};
 
 /// A policy by namespace and name; the namespace is empty for the cluster kind.
 pub type PolicyId = Name;
@@ -43,6 +43,7 @@ pub struct Policy {
     /// What the policy writes explicitly.
     pub budget: PolicyBudget,
     pub forbid: Vec<ActionName>,
+    pub require_approval: Vec<ActionName>,
     pub windows: Vec<Window>,
     pub keep_recovered: usize,
     pub keep_failed: usize,
@@ -93,7 +94,7 @@ impl Policy {
         let spec = &policy.spec;
         let mut compiled = Self::from_meta(&policy.metadata, spec.mode, &spec.targets);
         compiled.budget = spec.budget.clone().unwrap_or_default();
-        compiled.forbid = spec.restrict.clone().unwrap_or_default().forbid;
+        compiled.restrict(spec.restrict.as_ref());
         compiled.open_windows(&spec.windows);
         compiled.keep(spec.history.as_ref());
         compiled.stored = policy.status.clone().unwrap_or_default();
@@ -108,7 +109,7 @@ impl Policy {
         compiled.priority = spec.priority;
         compiled.namespaces = Some(spec.namespaces.clone());
         compiled.budget = spec.budget.clone().unwrap_or_default();
-        compiled.forbid = spec.restrict.clone().unwrap_or_default().forbid;
+        compiled.restrict(spec.restrict.as_ref());
         compiled.open_windows(&spec.windows);
         compiled.keep(spec.history.as_ref());
         compiled.stored = policy.status.clone().unwrap_or_default();
@@ -147,6 +148,7 @@ impl Policy {
             answers: false,
             budget: PolicyBudget::default(),
             forbid: Vec::new(),
+            require_approval: Vec::new(),
             windows: Vec::new(),
             keep_recovered: DEFAULT_KEEP as usize,
             keep_failed: DEFAULT_KEEP as usize,
@@ -154,6 +156,12 @@ impl Policy {
             problems,
             stored: PolicyStatus::default(),
         }
+    }
+
+    fn restrict(&mut self, restrict: Option<&Restrict>) {
+        let Some(restrict) = restrict else { return };
+        self.forbid.clone_from(&restrict.forbid);
+        self.require_approval.clone_from(&restrict.require_approval);
     }
 
     fn open_windows(&mut self, windows: &[calendar::Window]) {

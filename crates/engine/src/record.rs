@@ -1,16 +1,19 @@
 //! The record of an episode: `HealingEvent` ↔ `Episode`, one the inverse of the other.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube_core::ObjectMeta;
 use kubemend_api::event::{
-    EventAttempt, EventBaseline, EventRequest, EventSkip, EventSpent, EventUndo, HealingEvent,
-    HealingEventStatus, Timestamp,
+    EventApproval, EventAttempt, EventBaseline, EventRequest, EventSkip, EventSpent, EventUndo,
+    HealingEvent, HealingEventStatus, Timestamp,
 };
 use kubemend_api::{Duration, Mode, annotations};
 
+use crate::approval;
 use crate::episode::{
-    Attempt, Baseline, Done, Episode, Outcome, Phase, Request, Skipped, Spent, State, UndoState,
-    Verb,
+    Attempt, Awaited, Baseline, Done, Episode, Outcome, Phase, Request, Skipped, Spent, State,
+    UndoState, Verb,
 };
 use crate::facts::{Name, Text};
 use crate::moment::Moment;
@@ -39,6 +42,12 @@ pub fn decode(event: &HealingEvent) -> Result<Episode, String> {
             .as_ref()
             .and_then(|all| all.get(annotations::RETRY))
             .map(|value| value.chars().take(256).collect::<String>().into()),
+        approval: meta
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(annotations::APPROVAL))
+            .filter(|value| value.chars().count() <= approval::ANSWER_MAX)
+            .map(|value| value.as_str().into()),
         state: status.map_or_else(|| Ok(State::default()), read::state)?,
     })
 }
@@ -52,14 +61,23 @@ pub fn encode(episode: &Episode) -> HealingEvent {
         namespace: owned(&episode.id.namespace),
         uid: owned(&episode.uid),
         resource_version: owned(&episode.version),
-        annotations: episode
-            .retry
-            .as_ref()
-            .map(|value| [(annotations::RETRY.to_owned(), value.to_string())].into()),
+        annotations: annotations_of(episode),
         ..ObjectMeta::default()
     };
     event.status = Some(status(episode));
     event
+}
+
+/// What people have written on the record stays.
+fn annotations_of(episode: &Episode) -> Option<BTreeMap<String, String>> {
+    let all = [
+        (annotations::RETRY, &episode.retry),
+        (annotations::APPROVAL, &episode.approval),
+    ];
+    let written =
+        |(key, value): (&str, &Option<Text>)| Some((key.to_owned(), value.as_ref()?.to_string()));
+    let written: BTreeMap<_, _> = all.into_iter().filter_map(written).collect();
+    Some(written).filter(|one| !one.is_empty())
 }
 
 /// The status of an episode's record.
@@ -99,6 +117,7 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
         relapsed_at: state.relapsed_at.map(Timestamp::from),
         longest_run: state.longest_run.map(Duration::from_millis),
         retried: owned(&state.retried),
+        approval: state.approval.as_ref().map(write_approval),
         attempts: state.attempts.iter().map(write_attempt).collect(),
         skips: state.skips.iter().map(write_skip).collect(),
         later_steps: state.later_steps.iter().map(ToString::to_string).collect(),
@@ -174,6 +193,17 @@ fn write_attempt(attempt: &Attempt) -> EventAttempt {
         outcome: attempt.outcome.map(|one| word(&OUTCOMES, one)),
         message: attempt.message.clone(),
         judged_at: attempt.judged_at.map(Timestamp::from),
+        approved_by: attempt.approved.as_ref().map(|one| one.by.to_string()),
+        approved_at: attempt.approved.as_ref().map(|one| one.at.into()),
+    }
+}
+
+fn write_approval(asked: &Awaited) -> EventApproval {
+    EventApproval {
+        step: asked.step.to_string(),
+        attempt: asked.attempt.into(),
+        since: asked.since.into(),
+        until: asked.until.into(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use kubemend_api::Mode;
 
+use crate::approval;
 use crate::chain::{Next, Walk};
 use crate::claim::{self, Answer};
 use crate::course::{hold, note_skips};
@@ -72,6 +73,8 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
             let mut next = intent::record(&next, step, requests, now);
             if let Some(attempt) = next.state.attempts.last_mut() {
                 attempt.outcome = Some(Outcome::WouldAct);
+                attempt.message = approval::terms(&walk.case(step, &[]))
+                    .map(|(_, who)| format!("a person would have to approve it first: {who}"));
                 attempt.judged_at = Some(now);
             }
             let later = chain

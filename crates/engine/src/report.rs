@@ -72,7 +72,8 @@ fn status(
 ) -> PolicyStatus {
     let open: Vec<_> = records.iter().filter(|one| one.is_open()).collect();
     let mut holds: BTreeMap<String, i64> = BTreeMap::new();
-    for record in open.iter().filter(|one| one.state.phase == Phase::Held) {
+    let waits = |phase: Phase| matches!(phase, Phase::Held | Phase::AwaitingApproval);
+    for record in open.iter().filter(|one| waits(one.state.phase)) {
         let reason = record.state.reason.as_deref().unwrap_or("Held");
         *holds.entry(reason.to_owned()).or_default() += 1;
     }

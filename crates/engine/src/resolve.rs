@@ -115,7 +115,7 @@ fn judge_again(
     match guard::pass(&walk.case(step, &[]), &mut wanted) {
         Ok(()) => Ok(wanted),
         Err(No::Hold(hold)) => Err(hold.reason().to_owned()),
-        Err(No::Skip(skip)) => Err(skip.reason().to_owned()),
+        Err(No::Skip(skip) | No::Stop(skip)) => Err(skip.reason().to_owned()),
     }
 }
 

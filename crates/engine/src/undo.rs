@@ -87,6 +87,7 @@ fn due_at(undo: &UndoState, episode: &Episode, now: Moment) -> Moment {
         Phase::Acting | Phase::Verifying | Phase::Recovered => true,
         Phase::Pending
         | Phase::Held
+        | Phase::AwaitingApproval
         | Phase::SelfRecovered
         | Phase::Exhausted
         | Phase::Superseded

@@ -53,6 +53,10 @@ pub enum Command {
     Why(Why),
     /// Say what the records tell about each rule: acted, recovered, healed alone, blocked by what
     Report(Report),
+    /// Approve the attempt that a record waits with
+    Approve(Answer),
+    /// Deny it: the step is skipped, or the chain ends, as the step says
+    Deny(Answer),
     /// Stop all healing in the cluster until `resume`
     Pause {
         /// Who or what asked for it, shown wherever something is held by it, for example INC-4711
@@ -124,6 +128,17 @@ pub struct Why {
     /// What the operator is.
     #[command(flatten)]
     pub operator: Operator,
+}
+
+/// Options of `approve` and `deny`.
+#[derive(Args, Debug, Clone)]
+pub struct Answer {
+    /// The record that waits, for example hev/checkout-4f7d1c-3
+    #[arg(value_name = "hev/NAME")]
+    pub record: String,
+    /// Its namespace; without it the kubeconfig's
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
 }
 
 /// What the operator was told when it was started.

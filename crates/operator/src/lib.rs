@@ -11,6 +11,7 @@ pub mod admin;
 pub mod run;
 pub mod why;
 pub mod report;
+pub mod approve;
 pub mod pause;
 pub mod check;
 
@@ -18,6 +19,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use kubemend_engine::approval::Word;
 
 use args::{Cli, Command};
 
@@ -44,6 +46,12 @@ pub fn main(cli: Cli) -> Result<ExitCode> {
             .and_then(|well| Ok((!timeline || check::timeline(&files, out)?) && well)),
         Command::Why(options) => runtime(1)?.block_on(why::why(&access, &options, out)),
         Command::Report(options) => runtime(1)?.block_on(report::report(&access, &options, out)),
+        Command::Approve(options) => runtime(1)?
+            .block_on(approve::answer(&access, &options, Word::Approve, out))
+            .map(|()| true),
+        Command::Deny(options) => runtime(1)?
+            .block_on(approve::answer(&access, &options, Word::Deny, out))
+            .map(|()| true),
         Command::Pause { reason } => runtime(1)?
             .block_on(pause::pause(&access, &reason, out))
             .map(|()| true),

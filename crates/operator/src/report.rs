@@ -101,7 +101,7 @@ fn rows(records: &[HealingEvent]) -> BTreeMap<Key, Row> {
             }
             _ => {}
         }
-        let stopped = matches!(phase, "Held" | "Exhausted");
+        let stopped = matches!(phase, "Held" | "AwaitingApproval" | "Exhausted");
         let reason = status.reason.filter(|_| stopped);
         let skipped = status.skips.into_iter().map(|skip| skip.reason);
         let mut reasons: Vec<String> = skipped.chain(reason).collect();

@@ -18,7 +18,7 @@ use kubemend_reconciler::Clock;
 
 use crate::args::{Access, Why};
 use crate::cluster;
-use ask::Ask;
+pub(crate) use ask::Ask;
 use leader::Leader;
 use snapshot::Snapshot;
 

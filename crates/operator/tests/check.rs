@@ -172,6 +172,12 @@ spec:
     steps:
     - {{name: wait, action: {{wait: {{}}}}, verify: {{timeout: 2m}}}}
     - {{name: restart, action: {{restartPod: {{}}}}, attempts: {{max: 2, backoff: {{initial: 30s}}}}}}
+  - name: asked
+    when: {{unavailable: {{}}}}
+    steps:
+    - {{name: roll, action: {{restartWorkload: {{}}}}, requireApproval: {{expires: 30m}}}}
+    - {{name: back, action: {{rollback: {{}}}}}}
+  restrict: {{requireApproval: [rollback]}}
 "
         )
     };
@@ -191,8 +197,12 @@ spec:
         "  T+5:30 restart (restartPod), attempt 2 of 3",
         "  T+11:00 restart (restartPod), attempt 3 of 3",
         "  T+16:00 scale (scale), attempt 1 of 1",
-        "  T+21:00 rollback (rollback), attempt 1 of 1",
-        "  T+26:00 exhausted, and latched until the symptom is gone",
+        "  T+21:00 rollback waits for an approval, given at the last moment",
+        "  T+1:21:00 rollback (rollback), attempt 1 of 1",
+        "  T+1:26:00 exhausted, and latched until the symptom is gone",
+        "  T+0:00 roll waits for an approval, given at the last moment",
+        "  T+30:00 roll (restartWorkload), attempt 1 of 1",
+        "  T+35:00 back waits for an approval, given at the last moment",
         "  at most 10 acts in an hour, of 10 that its budget allows",
         "  T+2:00 restart (restartPod), attempt 1 of 2",
         "  T+7:30 restart (restartPod), attempt 2 of 2",

@@ -53,7 +53,8 @@ fn about(metrics: &Metrics, episode: &Episode, old: Option<&Attempt>, new: &Atte
     let (id, step, action) = (&episode.id, &*new.step, new.action.as_str());
     if old.is_none() {
         let what: Vec<_> = new.requests.iter().map(|one| &*one.name).collect();
-        tracing::info!(episode = %id, step, action, ?what, "intent");
+        let approved_by = new.approved.as_ref().map(|one| &*one.by);
+        tracing::info!(episode = %id, step, action, ?what, approved_by, "intent");
         if !episode.is_dry() {
             failing(metrics, episode, new);
         }

@@ -81,7 +81,7 @@ async fn everything_is_refused(records: &Api<HealingEvent>, record: &HealingEven
     )
 }
 
-fn refused<T: Debug>(what: &str, answer: kube::Result<T>) -> Result<()> {
+pub(crate) fn refused<T: Debug>(what: &str, answer: kube::Result<T>) -> Result<()> {
     match answer {
         Err(kube::Error::Api(status)) if status.code == 403 => Ok(()),
         other => bail!("{what}: wanted a refusal, got {other:?}"),

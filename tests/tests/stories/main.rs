@@ -10,6 +10,7 @@ mod leaders;
 mod installed;
 mod guards;
 mod forgery;
+mod approval;
 mod failures;
 mod alone;
 mod storm;
@@ -73,6 +74,7 @@ fn shared() -> Vec<Story> {
             guards::a_disruption_budget_holds,
         ),
         story("j-tenants-cannot-forge-records", forgery::is_refused),
+        story("q-approval-is-a-right-of-its-own", approval::is_real_rbac),
         story("l-evicted-garbage-is-removed", failures::evicted),
         story("l-daemon-set-is-rolled", failures::daemon_set),
         story("l-stateful-set-is-rolled", failures::stateful_set),

@@ -40,6 +40,29 @@ pub struct EventAttempt {
     /// When the outcome was known; until then the attempt takes a slot of every budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged_at: Option<Timestamp>,
+    /// Who approved it, where a person had to. Example: jane@example.com
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub approved_by: Option<String>,
+    /// When the approval was seen and the attempt was judged once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_at: Option<Timestamp>,
+}
+
+/// An attempt that waits for a person.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventApproval {
+    /// The step's name. Example: rollback
+    #[schemars(length(max = 40))]
+    pub step: String,
+    /// Which attempt of the episode it would be, counted from 1 over all steps. Example: 3
+    pub attempt: i64,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// Until when it waits; an approval counts no longer than this.
+    pub until: Timestamp,
 }
 
 /// One conditional request with at most one effect.

@@ -1,6 +1,7 @@
 //! Chains as decisions use them: steps with every absent field resolved.
 
 use kubemend_api::actions::ActionName;
+use kubemend_api::steps::OnExpiry;
 use kubemend_api::targets::WorkloadKind;
 use kubemend_api::{Action, Duration, steps};
 
@@ -32,6 +33,25 @@ pub struct Step {
     /// Of which workloads; `None` for all.
     pub kinds: Option<Vec<WorkloadKind>>,
     pub undo_after: Option<Millis>,
+    /// A person must approve each attempt.
+    pub approval: Option<Approval>,
+}
+
+/// How long an attempt waits for a person, and whether the chain ends where nobody approves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Approval {
+    pub expires: Millis,
+    pub stops: bool,
+}
+
+impl Default for Approval {
+    fn default() -> Self {
+        Self {
+            expires: DEFAULT_EXPIRES,
+            stops: false,
+        }
+    }
 }
 
 const DEFAULT_BACKOFF: Millis = 30_000;
@@ -41,6 +61,9 @@ const DEFAULT_BACKOFF_MAX: Millis = 300_000;
 pub const DEFAULT_STABLE_FOR: Millis = 60_000;
 /// verify.relapseWindow where it is absent.
 pub const DEFAULT_RELAPSE_WINDOW: Millis = 600_000;
+/// requireApproval.expires where it is absent.
+const DEFAULT_EXPIRES: Millis = 3_600_000;
+
 impl Step {
     /// The wait before the next attempt of this step when `failed` of them have not helped.
     pub fn backoff(&self, failed: u32) -> Millis {
@@ -134,5 +157,9 @@ fn compile_step(step: &steps::Step, action: Action, settings: &Settings) -> Step
             .map(Duration::as_millis),
         kinds: step.only_if.as_ref().and_then(|one| one.kinds.clone()),
         undo_after: step.undo.as_ref().map(|undo| undo.after.as_millis()),
+        approval: step.require_approval.as_ref().map(|one| Approval {
+            expires: millis(one.expires.as_ref(), DEFAULT_EXPIRES),
+            stops: one.on_expiry == OnExpiry::Stop,
+        }),
     }
 }

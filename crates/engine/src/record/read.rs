@@ -2,12 +2,14 @@
 
 use kubemend_api::Duration;
 use kubemend_api::event::{
-    EventAttempt, EventBaseline, EventRequest, EventSkip, EventSpent, EventUndo,
+    EventApproval, EventAttempt, EventBaseline, EventRequest, EventSkip, EventSpent, EventUndo,
     HealingEventStatus, Timestamp,
 };
 
 use super::{OUTCOMES, RESULTS, VERBS};
-use crate::episode::{Attempt, Baseline, Phase, Request, Skipped, Spent, State, UndoState};
+use crate::episode::{
+    Approved, Attempt, Awaited, Baseline, Phase, Request, Skipped, Spent, State, UndoState,
+};
 use crate::facts::Text;
 use crate::moment::Moment;
 
@@ -36,6 +38,7 @@ pub(super) fn state(status: &HealingEventStatus) -> Result<State, String> {
         relapsed_at: maybe_time("status.relapsedAt", status.relapsed_at.as_ref())?,
         longest_run: status.longest_run.as_ref().map(Duration::as_millis),
         retried: text(&status.retried),
+        approval: status.approval.as_ref().map(read_approval).transpose()?,
         attempts: status
             .attempts
             .iter()
@@ -78,6 +81,22 @@ fn read_attempt(attempt: &EventAttempt) -> Result<Attempt, String> {
         outcome: maybe_named("attempts.outcome", &OUTCOMES, attempt.outcome.as_deref())?,
         message: attempt.message.clone(),
         judged_at: maybe_time("attempts.judgedAt", attempt.judged_at.as_ref())?,
+        approved: read_approved(attempt)?,
+    })
+}
+
+fn read_approved(attempt: &EventAttempt) -> Result<Option<Approved>, String> {
+    let at = maybe_time("attempts.approvedAt", attempt.approved_at.as_ref())?;
+    let by = attempt.approved_by.as_deref().map(Text::from);
+    Ok(by.zip(at).map(|(by, at)| Approved { by, at }))
+}
+
+fn read_approval(asked: &EventApproval) -> Result<Awaited, String> {
+    Ok(Awaited {
+        step: asked.step.as_str().into(),
+        attempt: number("approval.attempt", asked.attempt)?,
+        since: time("approval.since", &asked.since)?,
+        until: time("approval.until", &asked.until)?,
     })
 }
 

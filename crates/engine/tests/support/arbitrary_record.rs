@@ -5,7 +5,8 @@ use kubemend_api::actions::ActionName;
 use kubemend_api::event::{EventEvidence, EventStrategy, EventTarget, HealingEventSpec};
 use kubemend_api::policy::StrategyKind;
 use kubemend_engine::episode::{
-    Attempt, Baseline, Done, Outcome, Phase, Request, Skipped, Spent, State, UndoState, Verb,
+    Approved, Attempt, Awaited, Baseline, Done, Outcome, Phase, Request, Skipped, Spent, State,
+    UndoState, Verb,
 };
 use kubemend_engine::{Episode, Moment, record_name};
 use proptest::collection::vec;
@@ -65,6 +66,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         Outcome::Superseded,
     ]));
     let times = (written(), written(), of(written()), of(written()));
+    let approved = (word(), written()).prop_map(|(by, at)| Approved { by, at });
     (
         select(vec!["restart", "scale", "gone"]),
         action,
@@ -73,6 +75,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         vec(request(), 0..3),
         outcome,
         of(word()),
+        of(approved),
     )
         .prop_map(
             |(
@@ -83,6 +86,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
                 requests,
                 outcome,
                 message,
+                approved,
             )| Attempt {
                 step: step.into(),
                 action,
@@ -94,8 +98,18 @@ fn attempt() -> impl Strategy<Value = Attempt> {
                 outcome,
                 message: message.map(|text| text.to_string()),
                 judged_at,
+                approved,
             },
         )
+}
+
+fn awaited() -> impl Strategy<Value = Awaited> {
+    (word(), count(), written(), written()).prop_map(|(step, attempt, since, until)| Awaited {
+        step,
+        attempt,
+        since,
+        until,
+    })
 }
 
 fn undo() -> impl Strategy<Value = UndoState> {
@@ -153,7 +167,7 @@ fn state() -> impl Strategy<Value = State> {
         texts,
         times,
         lists,
-        of(undo()),
+        (of(undo()), of(awaited())),
         vec(evidence(), 0..3),
     )
         .prop_map(
@@ -162,7 +176,7 @@ fn state() -> impl Strategy<Value = State> {
                 (reason, message, step, template_hash, symptom, rule, retried),
                 (healthy_at, relapse_until, ended_at, relapses, relapsed_at, longest_run),
                 (attempts, skips, later_steps, spent, baseline),
-                undo,
+                (undo, approval),
                 evidence,
             )| State {
                 phase,
@@ -179,6 +193,7 @@ fn state() -> impl Strategy<Value = State> {
                 relapsed_at,
                 longest_run,
                 retried,
+                approval,
                 attempts,
                 skips: skips
                     .into_iter()
@@ -244,7 +259,7 @@ pub fn episode() -> impl Strategy<Value = Episode> {
         1u64..4,
         any::<bool>(),
         1u64..100,
-        of(word()),
+        (of(word()), of(word())),
         spec,
         state(),
     )
@@ -254,7 +269,7 @@ pub fn episode() -> impl Strategy<Value = Episode> {
                 ordinal,
                 dry,
                 version,
-                retry,
+                (retry, approval),
                 (template_hash, rule, generation, within, ttl, failed_at, detected_at),
                 state,
             )| Episode {
@@ -262,6 +277,7 @@ pub fn episode() -> impl Strategy<Value = Episode> {
                 uid: "uid".into(),
                 version: version.to_string().as_str().into(),
                 retry,
+                approval,
                 state,
                 spec: HealingEventSpec {
                     target: EventTarget {

@@ -148,7 +148,16 @@ fn intent(episode: &Episode) -> String {
     } else {
         format!(" {}", episode.spent_on(&attempt.step))
     };
-    format!("{}{spent}: {}", attempt.step, requests(episode, attempt))
+    let by = attempt
+        .approved
+        .as_ref()
+        .map(|one| format!(", approved by {}", one.by));
+    format!(
+        "{}{spent}: {}{}",
+        attempt.step,
+        requests(episode, attempt),
+        by.unwrap_or_default()
+    )
 }
 
 fn requests(episode: &Episode, attempt: &Attempt) -> String {
@@ -216,8 +225,10 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
             })
             .collect();
         let _ = write!(text, "; {} turned out {}", attempt.step, results.join(", "));
-    } else if matches!(state.phase, Phase::Held | Phase::Exhausted | Phase::Pending)
-        && let Some(message) = &state.message
+    } else if matches!(
+        state.phase,
+        Phase::Held | Phase::AwaitingApproval | Phase::Exhausted | Phase::Pending
+    ) && let Some(message) = &state.message
         && state.reason.as_deref() != Some("Backoff")
     {
         let _ = write!(text, ": {message}");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kubemend_api::annotations;
 use kubemend_engine::change::Change;
 use kubemend_engine::episode::Done;
 use kubemend_engine::facts::Name;
@@ -41,6 +42,9 @@ pub struct Step {
     /// `kubemend.io/retry` on a record: `"#1": again`
     #[serde(default)]
     pub retry: BTreeMap<String, String>,
+    /// `kubemend.io/approval` on a record: `"#1": approve rollback/1 jane`
+    #[serde(default)]
+    pub approval: BTreeMap<String, String>,
     #[serde(default)]
     pub lead: Option<bool>,
     #[serde(default)]
@@ -183,11 +187,16 @@ pub fn prepare(stage: &mut Stage, step: &Step) {
             .unwrap_or_else(|| Name::new(namespace, name));
         stage.delete(source, &name);
     }
-    for (record, value) in &step.retry {
-        let name = stage.record_name(record).expect("a record of that ordinal");
-        let mut object = stage.store[&(Source::Records, name)].clone();
-        object["metadata"]["annotations"]["kubemend.io/retry"] = json!(value);
-        stage.put(object);
+    for (key, values) in [
+        (annotations::RETRY, &step.retry),
+        (annotations::APPROVAL, &step.approval),
+    ] {
+        for (record, value) in values {
+            let name = stage.record_name(record).expect("a record of that ordinal");
+            let mut object = stage.store[&(Source::Records, name)].clone();
+            object["metadata"]["annotations"][key] = json!(value);
+            stage.put(object);
+        }
     }
     process(stage, step);
 }

@@ -86,6 +86,14 @@ pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
                     .get("action")
                     .is_some_and(|action| has(action, "scale"))
         }
+        "!has(self.requireApproval) || !has(self.action.wait)" => {
+            !has(node, "requireApproval")
+                || node.get("action").is_none_or(|action| !has(action, "wait"))
+        }
+        "!has(self.requireApproval) || !('wait' in self.requireApproval)" => {
+            let listed = node.get("requireApproval");
+            listed.is_none_or(|all| all.items().iter().all(|one| one.text() != Some("wait")))
+        }
         "!has(self.share) || self.share != 0 && self.share != '0%'" => !is_zero(node.get("share")),
         "!has(self.below) || self.below != 0 && self.below != '0%'" => !is_zero(node.get("below")),
         GOOD_CONDITION => {

@@ -10,7 +10,7 @@ use kubemend_api::policy::StrategyKind;
 use kubemend_api::{ClusterRecoveryStrategy, Duration, RecoveryStrategy};
 use kubemend_engine::Settings;
 use kubemend_engine::facts::Name;
-use kubemend_engine::policy::{Chain, ChainRef, Policy, Rule};
+use kubemend_engine::policy::{Approval, Chain, ChainRef, Policy, Rule, Step};
 
 /// The strategies that come with Kubemend: a policy may name them without bringing them along.
 const BUILT_IN: &str = include_str!("../../../../manifests/strategies.yaml");
@@ -87,6 +87,14 @@ fn walk(chain: &Chain, policy: &Policy, lines: &mut Vec<String>) -> Option<i64> 
     for step in &chain.steps {
         let action = step.action_name();
         for attempt in 1..=step.attempts {
+            if let Some(expires) = asks(step, policy) {
+                lines.push(format!(
+                    "  T+{} {} waits for an approval, given at the last moment",
+                    clock(at),
+                    step.name
+                ));
+                at = at.saturating_add(expires);
+            }
             lines.push(format!(
                 "  T+{} {} ({}), attempt {attempt} of {}",
                 clock(at),
@@ -113,6 +121,14 @@ fn walk(chain: &Chain, policy: &Policy, lines: &mut Vec<String>) -> Option<i64> 
         "  at most {most} acts in an hour, of {hourly} that its budget allows"
     ));
     first
+}
+
+/// How long an attempt of this step waits for a person, where the step or its own policy asks for one; another policy
+/// may ask too, and is in none of these files.
+fn asks(step: &Step, policy: &Policy) -> Option<i64> {
+    let restricted = policy.require_approval.contains(&step.action_name());
+    let terms = step.approval.or(restricted.then(Approval::default))?;
+    Some(terms.expires)
 }
 
 /// Pods that one attempt may take away, or one patch.

@@ -7,7 +7,7 @@ use kubemend_api::targets::WorkloadKind;
 
 /// A workload, or the record of one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(crate) enum Ask {
     Target(WorkloadKind, String),
     Record(String),
 }

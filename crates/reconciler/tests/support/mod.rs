@@ -202,6 +202,7 @@ impl Bench {
             outcome: None,
             message: None,
             judged_at: None,
+            approved: None,
         });
         episode
     }
