@@ -79,7 +79,7 @@ pub fn policy(namespace: &str, first: u64) -> Value {
             "verify": {"timeout": "5m", "stableFor": "60s", "relapseWindow": "10m"}}),
         json!({"name": "scale", "action": {"scale": {"by": "50%", "max": 10}}, "undo": {"after": "1h"}}),
         json!({"name": "rollback", "action": {"rollback": {"to": "LastHealthy", "provenFor": "10m"}},
-            "onlyIf": {"releasedWithin": "24h"}}),
+            "onlyIf": {"releasedWithin": "24h"}, "requireApproval": {"expires": "1h", "onExpiry": "Stop"}}),
     ];
     steps.rotate_left(usize::try_from(first % 3).unwrap_or(0));
     json!({"apiVersion": "kubemend.io/v1alpha1", "kind": "HealingPolicy",
@@ -92,27 +92,28 @@ pub fn policy(namespace: &str, first: u64) -> Value {
                 {"name": "image", "kinds": ["Deployment"], "when": {"imagePull": {"for": "1m"}}, "steps": steps},
                 {"name": "probes", "when": {"probeFailing": {"probes": ["Readiness", "Liveness"], "for": "5m"}}, "steps": steps},
                 {"name": "late", "when": {"rolloutStalled": {}}, "steps": steps},
-                {"name": "few", "when": {"unavailable": {"below": "50%", "for": "5m"}}, "steps": steps},
+                {"name": "few", "mode": "DryRun", "when": {"unavailable": {"below": "50%", "for": "5m"}}, "steps": steps},
                 {"name": "own", "when": {"condition": {"type": "Degraded", "status": "True"}}, "steps": steps},
                 {"name": "failed", "when": {"podFailed": {}}, "strategyRef": {"kind": "RecoveryStrategy", "name": "again"}}],
             "budget": {"concurrent": 2, "actsPerHour": 10, "maxUnavailable": "50%"},
             "windows": [{"name": "night", "from": "20:00", "to": "07:00", "timeZone": "Europe/Berlin", "mode": "DryRun"}],
-            "restrict": {"forbid": []}, "history": {"recovered": 10, "failed": 10, "ttl": "168h"}}})
+            "restrict": {"forbid": [], "requireApproval": ["scale"]}, "history": {"recovered": 10, "failed": 10, "ttl": "168h"}}})
 }
 
 /// A record of `shop/web` in the middle of its chain.
 pub fn record() -> Value {
     json!({"apiVersion": "kubemend.io/v1alpha1", "kind": "HealingEvent",
         "metadata": {"namespace": "shop", "name": "web-abc123-1", "uid": "record", "resourceVersion": "15",
-            "annotations": {"kubemend.io/retry": "please"}},
+            "annotations": {"kubemend.io/retry": "please", "kubemend.io/approval": "approve rollback/2 jane"}},
         "spec": {"target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "shop-web",
                 "templateHash": hash("web")},
             "targetRef": "Deployment/web", "policyRef": "HealingPolicy/all", "rule": "loops",
             "symptom": "CrashLoop", "ttl": "168h", "failedAt": ago(300), "detectedAt": ago(290)},
         "status": {"phase": "Verifying", "mode": "Enforce", "step": "restart", "attemptCount": 1,
             "retried": "please",
+            "approval": {"step": "rollback", "attempt": 2, "since": ago(200), "until": ago(-3400)},
             "attempts": [{"step": "restart", "action": "restartPod", "intentAt": ago(280), "notAfter": ago(250),
-                "rearmed": 0, "actedAt": ago(279), "requests": [{"verb": "Delete", "name": "web-2-0",
+                "rearmed": 0, "actedAt": ago(279), "approvedBy": "jane", "approvedAt": ago(280), "requests": [{"verb": "Delete", "name": "web-2-0",
                     "uid": "old", "result": "Applied"}]}],
             "baseline": [{"pod": "web-2-1", "container": "app", "restarts": 5}],
             "undo": {"dueAt": ago(-3600), "from": 2, "to": 3, "rearmed": 0},

@@ -172,6 +172,10 @@ pub struct PolicyRule {
     #[schemars(length(min = 1, max = 3))]
     #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub kinds: Option<Vec<WorkloadKind>>,
+    /// How far the operator may go for this rule; it lowers the policy's mode and never raises it. A rule in DryRun
+    /// is recorded beside the others, which act. Absent: as the policy says. Example: DryRun
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// What counts as a failure; exactly one trigger. Example: {crashLoop: {restarts: 3, window: 10m}}
     pub when: When,
     /// The named chain that answers. Example: {kind: ClusterRecoveryStrategy, name: crash-loop}

@@ -165,7 +165,7 @@ fn recovered(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
     if undo::look(round, &view.key, episode) {
         return true;
     }
-    let (rule, symptom) = match claim::rule(policy, view, Some(episode)) {
+    let (rule, symptom) = match claim::rule(policy, view, Mode::Enforce, Some(episode)) {
         Answer::Rule(rule, symptom) => (rule, symptom),
         Answer::None { again, .. } => {
             round.wake(episode.state.relapse_until);
@@ -230,7 +230,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
     }
     let mut next = episode.clone();
     remember(round, view, policy, &mut next);
-    if let Answer::Rule(rule, symptom) = claim::rule(policy, view, None) {
+    if let Answer::Rule(rule, symptom) = claim::rule(policy, view, Mode::Enforce, None) {
         answer_with(&mut next, &rule.name, symptom.name);
     }
     let Some((rule, chain)) = chain(view, policy, &next) else {

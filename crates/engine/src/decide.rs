@@ -185,12 +185,12 @@ impl Round<'_> {
         };
         let open =
             world.open_record(key, false).is_some() || world.open_record(key, true).is_some();
-        let seen = View::of(world, key, now).is_some_and(|view| {
-            matches!(
-                crate::claim::rule(policy, &view, None),
-                crate::claim::Answer::Rule(..)
-            )
-        });
+        let sees = |view: &View<'_>, mode| {
+            let answer = crate::claim::rule(policy, view, mode, None);
+            matches!(answer, crate::claim::Answer::Rule(..))
+        };
+        let seen = View::of(world, key, now)
+            .is_some_and(|view| sees(&view, Mode::Enforce) || sees(&view, Mode::DryRun));
         if open || seen {
             self.held(key, Some(policy.reference()), hold);
         }

@@ -62,15 +62,15 @@ fn authority_gone(
     else {
         return Some("PolicyGone");
     };
-    if policy.rule(episode.rule()).is_none() {
+    let Some(rule) = policy.rule(episode.rule()) else {
         return Some("PolicyGone");
-    }
+    };
     let wanted = if episode.is_dry() {
         Mode::DryRun
     } else {
         Mode::Enforce
     };
-    if mode::effective(world, policy, key, now).mode != wanted {
+    if rule.mode(mode::effective(world, policy, key, now).mode) != wanted {
         return Some("ModeChanged");
     }
     let claims = claim::policy(world, key, wanted, now).is_some_and(|one| one.id == id);

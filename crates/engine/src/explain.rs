@@ -42,7 +42,7 @@ pub fn explain(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     let mut answer = answer(world, key, now);
     answer.lines.extend(policies(world, key, now));
     if let Some(view) = View::of(world, key, now) {
-        answer.lines.extend(sight(world, key, &view));
+        answer.lines.extend(sight(&view));
     }
     answer.lines.extend(next(world, key, now));
     answer
@@ -68,9 +68,7 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     if let Err(hold) = gate::may_act(world, now) {
         return held(&hold);
     }
-    let enforcing = claim::policy(world, key, Mode::Enforce, now);
-    let rehearsing = claim::policy(world, key, Mode::DryRun, now);
-    let Some(policy) = enforcing.or(rehearsing) else {
+    let Some((policy, mode)) = answering(&view) else {
         return suspended(world, key, now);
     };
     let problems = report::problems(world, policy);
@@ -78,10 +76,10 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
         let what = format!("{} is invalid: {}", policy.reference(), problems.join("; "));
         return Explanation::new("PolicyInvalid", what);
     }
-    if let Some(episode) = world.open_record(key, enforcing.is_none()) {
+    if let Some(episode) = world.open_record(key, mode == Mode::DryRun) {
         return open(episode);
     }
-    match claim::rule(policy, &view, None) {
+    match claim::rule(policy, &view, mode, None) {
         Answer::None { why, near, again } => {
             shadowed(world, key, &view, policy).unwrap_or_else(|| {
                 let (kind, state) = if near || again.is_some() {
@@ -104,6 +102,21 @@ fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     }
 }
 
+/// The policy that answers, and in which mode: what acts on the target tells more than what only rehearses, unless
+/// only the latter has something to tell.
+fn answering<'a>(view: &View<'a>) -> Option<(&'a Policy, Mode)> {
+    let (world, key) = (view.world, &view.key);
+    let modes = [Mode::Enforce, Mode::DryRun];
+    let all = modes.map(|mode| Some((claim::policy(world, key, mode, view.now)?, mode)));
+    let mut all = all.into_iter().flatten();
+    let tells = |(policy, mode): &(&Policy, Mode)| {
+        world.open_record(key, *mode == Mode::DryRun).is_some()
+            || matches!(claim::rule(policy, view, *mode, None), Answer::Rule(..))
+    };
+    let first = all.clone().next();
+    all.find(tells).or(first)
+}
+
 /// Another policy sees a failure, but does not answer for this target: one policy does, and that
 /// one sees none.
 fn shadowed(
@@ -115,10 +128,13 @@ fn shadowed(
     let others = world
         .policies_of(key)
         .filter(|policy| policy.id != answers.id);
-    let mut seeing = others.filter(|policy| {
-        mode::effective(world, policy, key, view.now).mode != Mode::Suspended
-            && matches!(claim::rule(policy, view, None), Answer::Rule(..))
-    });
+    let sees = |policy: &Policy, mode| {
+        let effective = mode::effective(world, policy, key, view.now).mode;
+        claim::stands(policy, effective, mode)
+            && matches!(claim::rule(policy, view, mode, None), Answer::Rule(..))
+    };
+    let mut seeing =
+        others.filter(|policy| sees(policy, Mode::Enforce) || sees(policy, Mode::DryRun));
     seeing.next().map(|policy| {
         let (loser, winner) = (policy.reference(), answers.reference());
         let what = format!("shadowed: {loser} sees a failure, but {winner} answers and sees none");
@@ -206,16 +222,23 @@ fn policies(world: &World, key: &TargetKey, now: Moment) -> Vec<String> {
             .why
             .map(|why| format!(" ({why})"))
             .unwrap_or_default();
-        let place = if claims(policy, effective.mode) && effective.mode != Mode::Suspended {
-            "answers".to_owned()
-        } else if effective.mode == Mode::Suspended {
-            "claims nothing".to_owned()
-        } else {
-            let winner = claim::policy(world, key, effective.mode, now).map(Policy::reference);
-            format!("ShadowedBy {}", winner.unwrap_or_default())
+        let mut modes = [Mode::Enforce, Mode::DryRun].into_iter();
+        let place = match modes.find(|mode| claim::stands(policy, effective.mode, *mode)) {
+            Some(mode) if claims(policy, mode) => "answers".to_owned(),
+            Some(mode) => {
+                let winner = claim::policy(world, key, mode, now).map(Policy::reference);
+                format!("ShadowedBy {}", winner.unwrap_or_default())
+            }
+            None => "claims nothing".to_owned(),
         };
+        let lower: String = policy
+            .rules
+            .iter()
+            .filter(|rule| rule.mode(effective.mode) < effective.mode)
+            .map(|rule| format!(", rule {} only {}", rule.name, rule.mode(effective.mode)))
+            .collect();
         format!(
-            "policy {}: {}{why}, {place}",
+            "policy {}: {}{why}, {place}{lower}",
             policy.reference(),
             effective.mode
         )
@@ -224,13 +247,11 @@ fn policies(world: &World, key: &TargetKey, now: Moment) -> Vec<String> {
 }
 
 /// What every rule of the answering policy sees.
-fn sight(world: &World, key: &TargetKey, view: &View<'_>) -> Vec<String> {
-    let policy = claim::policy(world, key, Mode::Enforce, view.now)
-        .or_else(|| claim::policy(world, key, Mode::DryRun, view.now));
-    let Some(policy) = policy else {
+fn sight(view: &View<'_>) -> Vec<String> {
+    let Some((policy, mode)) = answering(view) else {
         return Vec::new();
     };
-    match claim::rule(policy, view, None) {
+    match claim::rule(policy, view, mode, None) {
         Answer::None { why, .. } => why,
         Answer::Rule(rule, symptom) => {
             vec![format!(

@@ -40,15 +40,21 @@ pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
     let Some(policy) = claim::policy(world, key, Mode::Suspended, now) else {
         return;
     };
-    if claim::policy(world, key, Mode::Enforce, now).is_some() {
+    // Who enforces answers for the target; only its own rules that are suspended are not heard.
+    let enforcing = claim::policy(world, key, Mode::Enforce, now);
+    if enforcing.is_some_and(|one| one.id != policy.id) {
         return;
     }
     let Some(view) = View::of(world, key, now) else {
         return;
     };
-    if let Answer::Rule(..) = claim::rule(policy, &view, None) {
-        let why = mode::effective(world, policy, key, now).why;
-        let why = why.unwrap_or_else(|| "the policy is Suspended".to_owned());
+    if let Answer::Rule(rule, _) = claim::rule(policy, &view, Mode::Suspended, None) {
+        let effective = mode::effective(world, policy, key, now);
+        let why = match effective.why {
+            _ if effective.mode != Mode::Suspended => format!("rule {} is Suspended", rule.name),
+            Some(why) => why,
+            None => "the policy is Suspended".to_owned(),
+        };
         round.held(key, Some(policy.reference()), Hold::Suspended { why });
     }
 }
@@ -61,7 +67,7 @@ pub(crate) fn fails_since(world: &World, key: &TargetKey, now: Moment) -> Option
     if view.workload.deleting || view.workload.desired == 0 {
         return None;
     }
-    match claim::rule(policy, &view, None) {
+    match claim::rule(policy, &view, Mode::Enforce, None) {
         Answer::Rule(_, symptom) => Some(symptom.since.min(now)),
         Answer::None { near, .. } => near.then_some(now),
     }
@@ -75,7 +81,8 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
     if view.workload.deleting || view.workload.desired == 0 {
         return false;
     }
-    let (rule, symptom) = match claim::rule(policy, &view, None) {
+    let mode = if dry { Mode::DryRun } else { Mode::Enforce };
+    let (rule, symptom) = match claim::rule(policy, &view, mode, None) {
         Answer::Rule(rule, symptom) => (rule, symptom),
         Answer::None { again, .. } => {
             round.wake(again);

@@ -1,5 +1,7 @@
 //! Giving way: who only watches one failure must not keep another from being healed.
 
+use kubemend_api::Mode;
+
 use crate::claim::{self, Answer, Symptom};
 use crate::course::answer_with;
 use crate::decide::Round;
@@ -17,7 +19,7 @@ pub(crate) fn by<'a>(
     episode: &Episode,
 ) -> Option<(&'a Rule, Symptom)> {
     let rank = |name: &str| policy.rules.iter().position(|rule| *rule.name == *name);
-    match claim::rule(policy, view, None) {
+    match claim::rule(policy, view, Mode::Enforce, None) {
         Answer::Rule(rule, symptom) if rank(&rule.name) < rank(episode.rule()) => {
             Some((rule, symptom))
         }

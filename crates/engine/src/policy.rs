@@ -62,8 +62,17 @@ pub struct Rule {
     pub trigger: Trigger,
     /// Of which workloads; `None` for all that the policy selects.
     pub kinds: Option<Vec<WorkloadKind>>,
+    /// `None` where the policy's own counts.
+    pub mode: Option<Mode>,
     pub chain: ChainRef,
     pub recover_within: Option<Duration>,
+}
+
+impl Rule {
+    /// The mode of this rule where its policy's is that: the lower of the two.
+    pub fn mode(&self, policy: Mode) -> Mode {
+        self.mode.map_or(policy, |own| own.min(policy))
+    }
 }
 
 /// Where a rule's chain comes from.
@@ -225,6 +234,7 @@ impl Policy {
                 name: rule.name.as_str().into(),
                 trigger,
                 kinds: rule.kinds.clone(),
+                mode: rule.mode,
                 chain,
                 recover_within: rule.recover_within.clone(),
             });

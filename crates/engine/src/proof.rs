@@ -4,6 +4,7 @@ use kubemend_api::actions::RollbackTo;
 use kubemend_api::targets::WorkloadKind;
 use kubemend_api::{Action, Duration, Mode};
 
+use crate::claim;
 use crate::facts::{Proof, RevisionFacts, TargetKey};
 use crate::health;
 use crate::mode;
@@ -79,7 +80,10 @@ fn marked(world: &World, key: &TargetKey, revision: &RevisionFacts) -> Option<Pr
 }
 
 fn is_durable(world: &World, key: &TargetKey) -> bool {
-    let enforces = |policy: &Policy| mode::standing(world, policy, key).mode == Mode::Enforce;
+    let enforces = |policy: &Policy| {
+        let standing = mode::standing(world, policy, key).mode;
+        claim::stands(policy, standing, Mode::Enforce)
+    };
     world.policies_of(key).any(enforces)
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     ) else {
         return;
     };
-    let rule = match claim::rule(policy, &view, None) {
+    let rule = match claim::rule(policy, &view, Mode::DryRun, None) {
         Answer::Rule(rule, _) => Some(rule),
         Answer::None { .. } => policy.rule(episode.rule()),
     };

@@ -113,12 +113,17 @@ fn status(
 /// Failing targets that this policy selects and another one answers for.
 fn shadowed(world: &World, policy: &Policy, now: Moment) -> i64 {
     let suspects = world.suspects();
+    let loses_in = |key: &TargetKey, view: &View<'_>, mode| {
+        claim::policy(world, key, mode, now).is_some_and(|winner| winner.id != policy.id)
+            && matches!(claim::rule(policy, view, mode, None), Answer::Rule(..))
+    };
     let loses = |key: &&TargetKey| {
-        let mode = mode::effective(world, policy, key, now).mode;
-        mode != Mode::Suspended
-            && claim::policy(world, key, mode, now).is_some_and(|winner| winner.id != policy.id)
-            && View::of(world, key, now)
-                .is_some_and(|view| matches!(claim::rule(policy, &view, None), Answer::Rule(..)))
+        // Its rules may stand lower than itself, and never higher.
+        let most = mode::effective(world, policy, key, now).mode;
+        let modes = [Mode::Enforce, Mode::DryRun].into_iter();
+        let modes = modes.filter(|mode| claim::stands(policy, most, *mode));
+        View::of(world, key, now)
+            .is_some_and(|view| { modes }.any(|mode| loses_in(key, &view, mode)))
     };
     let selected = suspects
         .iter()

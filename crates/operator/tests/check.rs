@@ -172,7 +172,9 @@ spec:
     steps:
     - {{name: wait, action: {{wait: {{}}}}, verify: {{timeout: 2m}}}}
     - {{name: restart, action: {{restartPod: {{}}}}, attempts: {{max: 2, backoff: {{initial: 30s}}}}}}
+  - {{name: asleep, mode: Suspended, when: {{evicted: {{}}}}, steps: [{{name: wait, action: {{wait: {{}}}}}}]}}
   - name: asked
+    mode: DryRun
     when: {{unavailable: {{}}}}
     steps:
     - {{name: roll, action: {{restartWorkload: {{}}}}, requireApproval: {{expires: 30m}}}}
@@ -200,6 +202,8 @@ spec:
         "  T+21:00 rollback waits for an approval, given at the last moment",
         "  T+1:21:00 rollback (rollback), attempt 1 of 1",
         "  T+1:26:00 exhausted, and latched until the symptom is gone",
+        "HealingPolicy/shop rule asleep is Suspended: nothing answers Evicted",
+        "HealingPolicy/shop rule asked in DryRun, from detection of Unavailable:",
         "  T+0:00 roll waits for an approval, given at the last moment",
         "  T+30:00 roll (restartWorkload), attempt 1 of 1",
         "  T+35:00 back waits for an approval, given at the last moment",

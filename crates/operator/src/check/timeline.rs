@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use kubemend_api::actions::ActionName;
 use kubemend_api::policy::StrategyKind;
-use kubemend_api::{ClusterRecoveryStrategy, Duration, RecoveryStrategy};
+use kubemend_api::{ClusterRecoveryStrategy, Duration, Mode, RecoveryStrategy};
 use kubemend_engine::Settings;
 use kubemend_engine::facts::Name;
 use kubemend_engine::policy::{Approval, Chain, ChainRef, Policy, Rule, Step};
@@ -65,10 +65,19 @@ pub(super) fn of(policy: &Policy, strategies: &Strategies) -> (Vec<String>, Vec<
     let (mut lines, mut wrong) = (Vec::new(), Vec::new());
     for rule in &policy.rules {
         let title = format!("{} rule {}", policy.reference(), rule.name);
-        lines.push(format!(
-            "{title}, from detection of {}:",
-            rule.trigger.name().title()
-        ));
+        let symptom = rule.trigger.name().title();
+        match rule.mode {
+            Some(Mode::Suspended) => {
+                lines.push(format!("{title} is Suspended: nothing answers {symptom}"));
+                continue;
+            }
+            Some(Mode::DryRun) => {
+                lines.push(format!("{title} in DryRun, from detection of {symptom}:"));
+            }
+            Some(Mode::Enforce) | None => {
+                lines.push(format!("{title}, from detection of {symptom}:"));
+            }
+        }
         match strategies.of(rule) {
             Some(chain) => {
                 let first = walk(chain, policy, &mut lines);
