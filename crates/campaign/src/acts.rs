@@ -8,7 +8,7 @@ use kubemend_sim::{Entry, Key, Objects, WriteEvent};
 use serde_json::Value;
 
 use crate::judge::{Act, Broken, FRESH, NOT_AFTER, State};
-use crate::manifests::{CLUSTER, NAMESPACE};
+use crate::manifests::{ASKED, CLUSTER, NAMESPACE, PERSON};
 use crate::truth::{self, items, text};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -40,6 +40,7 @@ pub(crate) fn judge(
     let case = announced(entry, (verb, event), objects)?;
     leads(&case, objects)?;
     once(state, &case)?;
+    approved(&case)?;
     selected(state, &case, objects)?;
     not_stopped(state, &case)?;
     sees(state, &case)?;
@@ -209,6 +210,23 @@ fn once(state: &mut State, case: &Case<'_>) -> Result<(), Broken> {
             format!("attempt {attempt} of {record} acts twice: {object}"),
         ))
     }
+}
+
+/// Where a person has to be asked, that person has approved this attempt and no other.
+fn approved(case: &Case<'_>) -> Result<(), Broken> {
+    let newest = items(&case.record, "/status/attempts").next_back();
+    let Some(attempt) = newest.filter(|one| !case.undo && one["step"] == ASKED) else {
+        return Ok(());
+    };
+    let number = items(&case.record, "/status/attempts").count();
+    let answer = text(&case.record, "/metadata/annotations/kubemend.io~1approval");
+    if attempt["approvedBy"] == PERSON && answer == format!("approve {ASKED}/{number} {PERSON}") {
+        return Ok(());
+    }
+    Err((
+        "S12 approval",
+        format!("attempt {number} acts, and what was approved is {answer:?}: {attempt}"),
+    ))
 }
 
 /// The target is selected by a policy that enforces, and is no system workload.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kubemend_sim::Rng;
 
 use crate::history::{Event, History, Policy, Workload};
-use crate::manifests::CHAINS;
+use crate::manifests::{ASKS, CHAINS};
 
 /// The first releases: most are well, some need one restart.
 const FIRST: [&str; 4] = [
@@ -56,6 +56,12 @@ pub(crate) fn draw(seed: u64) -> History {
     for _ in 0..dice.up_to(6) {
         let event = event(dice, &workloads, &policies);
         events.push((dice.moment(), event));
+    }
+    // People who look now and then, where somebody has to be asked.
+    if policies.iter().any(|one| one.chain == ASKS) {
+        for _ in 0..8 {
+            events.push((dice.moment(), Event::Approve));
+        }
     }
     events.sort_by_key(|(at, _)| *at);
     History {

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::actors;
 use crate::history::{Event, History, Policy, Workload};
-use crate::manifests::{self, CHAINS};
+use crate::manifests::{self, CHAINS, PERSON};
 use crate::process::PREFIX;
 use crate::stage::Stage;
 
@@ -60,6 +60,7 @@ pub(crate) async fn happen(stage: Arc<Stage>, history: Arc<History>, event: Even
             }
         }
         Event::Retry => retry(server),
+        Event::Approve => approve(server),
         Event::Crash(at) => stage.succeed(at % history.processes).await,
         Event::CrashAtWrite(at, nth, after) => {
             crash_at_write(&stage, at % history.processes, *nth, *after).await;
@@ -247,6 +248,23 @@ fn retry(server: &Server) {
                 let version = objects.version().to_string();
                 objects.update(&key, |record| {
                     record["metadata"]["annotations"]["kubemend.io/retry"] = json!(version);
+                });
+            }
+        }
+    });
+}
+
+/// As admission lets it through: the attempt that waits, in the own name.
+fn approve(server: &Server) {
+    server.with(|objects: &mut Objects| {
+        for record in objects.list("HealingEvent", "") {
+            let asked = &record["status"]["approval"];
+            if let (Some(step), Some(key)) =
+                (asked["step"].as_str(), kubemend_sim::Key::of(&record))
+            {
+                let answer = format!("approve {step}/{} {PERSON}", asked["attempt"]);
+                objects.update(&key, |record| {
+                    record["metadata"]["annotations"]["kubemend.io/approval"] = json!(answer);
                 });
             }
         }

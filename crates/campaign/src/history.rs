@@ -74,6 +74,7 @@ pub enum Event {
     EditBudget(usize, u32),
     DeletePolicy(usize),
     Retry,
+    Approve,
     Pause(Duration),
     LoseConfig(Duration),
     StepClock(i64, Duration),
@@ -135,6 +136,7 @@ impl fmt::Display for Event {
             Self::EditBudget(at, acts) => write!(f, "policy {at} gets {acts} acts per hour"),
             Self::DeletePolicy(at) => write!(f, "policy {at} is deleted"),
             Self::Retry => write!(f, "a user asks every open record for a retry"),
+            Self::Approve => write!(f, "a user approves whatever waits for it"),
             Self::Pause(time) => write!(f, "healing is paused for {time:?}"),
             Self::LoseConfig(time) => write!(f, "the HealingConfig is missing for {time:?}"),
             Self::StepClock(by, time) => {

@@ -9,7 +9,7 @@ use crate::history::{Policy, Workload};
 type Chain = fn() -> Value;
 
 /// The chains that policies choose from; short waits, so that a run ends soon.
-pub(crate) const CHAINS: [Chain; 8] = [
+pub(crate) const CHAINS: [Chain; 9] = [
     || json!([restart(2)]),
     || json!([restart(2), scale(), rollback()]),
     || json!([rollback(), restart(1)]),
@@ -22,7 +22,15 @@ pub(crate) const CHAINS: [Chain; 8] = [
     },
     || json!([roll(), rollback()]),
     || json!([wait(), roll()]),
+    || json!([asked(), rollback()]),
 ];
+
+/// The chain whose first step waits for a person.
+pub(crate) const ASKS: usize = 8;
+
+/// The step that no act is made for without an approval, and who gives it.
+pub(crate) const ASKED: &str = "asked";
+pub(crate) const PERSON: &str = "jane doe";
 
 fn verify() -> Value {
     json!({"timeout": "90s", "stableFor": "15s", "relapseWindow": "90s"})
@@ -31,6 +39,13 @@ fn verify() -> Value {
 fn restart(max: u32) -> Value {
     json!({"name": "restart", "action": {"restartPod": {}}, "verify": verify(),
         "attempts": {"max": max, "backoff": {"initial": "5s", "factor": 1}}})
+}
+
+fn asked() -> Value {
+    let mut asked = restart(2);
+    asked["name"] = json!(ASKED);
+    asked["requireApproval"] = json!({"expires": "60s"});
+    asked
 }
 
 fn roll() -> Value {

@@ -11,10 +11,11 @@ use crate::manifests::{CLUSTER, NAMESPACE};
 use crate::truth::{self, is_open, items, text};
 
 /// Every phase there is.
-const PHASES: [&str; 10] = [
+const PHASES: [&str; 11] = [
     "",
     "Pending",
     "Held",
+    "AwaitingApproval",
     "Acting",
     "Verifying",
     "Recovered",

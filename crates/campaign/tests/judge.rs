@@ -140,6 +140,23 @@ async fn of_an_act_that_no_policy_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_an_act_that_nobody_approved() {
+    let scene = Scene::new().await;
+    let mut asked = scene.intent();
+    asked["step"] = json!("asked");
+    scene
+        .record("one-1", json!({"phase": "Acting", "attempts": [asked]}))
+        .await;
+    scene.stage.server.put(json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"namespace": "kubemend-system", "name": "kubemend"},
+        "spec": {"holderIdentity": "kubemend-culprit"},
+    }));
+    scene.delete_pod().await;
+    scene.accused("S12 approval");
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_open_episodes() {
     let scene = Scene::new().await;
     scene.record("one-1", json!({"phase": "Pending"})).await;
