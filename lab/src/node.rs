@@ -116,6 +116,22 @@ impl Node {
             .map(drop)
     }
 
+    /// Gives an image of this node another name, as if it had been pulled under that one.
+    pub fn tag_image(&self, image: &str, name: &str) -> Result<()> {
+        self.images(&["tag", "--force", image, name])
+    }
+
+    /// Takes an image's name away, as if it had never been pulled; containers of it run on. Harmless if it is not there.
+    pub fn forget_image(&self, name: &str) -> Result<()> {
+        self.images(&["rm", name])
+    }
+
+    fn images(&self, arguments: &[&str]) -> Result<()> {
+        let mut ctr = self.real()?.ctr();
+        ctr.args(["-n", "k8s.io", "images"]).args(arguments);
+        run(&mut ctr).map(drop)
+    }
+
     /// The programs of this node that do not run.
     pub(crate) fn stopped_programs(&self) -> Vec<&'static str> {
         let daemon = |program| Daemon::new(program, &self.files.pids(), self.paths.state());

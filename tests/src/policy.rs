@@ -49,6 +49,7 @@ pub const CLEAN: &str = "{name: clean, action: {deletePod: {}}, verify: {timeout
 /// A policy named `web` for the workload `web`, in Enforce, with one rule, for crash loops where nothing else is said.
 pub struct Policy {
     kind: &'static str,
+    all: bool,
     mode: &'static str,
     rule: &'static str,
     when: String,
@@ -71,6 +72,7 @@ impl Policy {
     fn with_chain(chain: String) -> Self {
         Self {
             kind: "Deployment",
+            all: false,
             mode: "Enforce",
             rule: "crash-loop",
             when: "{crashLoop: {restarts: 2}}".to_owned(),
@@ -84,6 +86,13 @@ impl Policy {
     #[must_use]
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// For every workload of the namespace.
+    #[must_use]
+    pub fn for_all(mut self) -> Self {
+        self.all = true;
         self
     }
 
@@ -137,6 +146,7 @@ impl Policy {
     fn of_kind(&self, policy: &str, name: &str, namespaces: &str) -> String {
         let Self {
             kind,
+            all,
             mode,
             rule,
             when,
@@ -144,6 +154,11 @@ impl Policy {
             budget,
             history,
         } = self;
+        let targets = if *all {
+            "all: true".to_owned()
+        } else {
+            format!("names: [{{kind: {kind}, name: web}}]")
+        };
         format!(
             r"
 apiVersion: kubemend.io/v1alpha1
@@ -152,7 +167,7 @@ metadata: {{name: {name}}}
 spec:
   mode: {mode}
   {namespaces}
-  targets: {{names: [{{kind: {kind}, name: web}}]}}
+  targets: {{{targets}}}
   rules:
   - name: {rule}
     when: {when}

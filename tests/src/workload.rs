@@ -44,9 +44,10 @@ pub fn until_replaced(seconds: u64, behaviour: &str) -> String {
     )
 }
 
-/// A Deployment named `web` of busybox containers, or a `StatefulSet` or `DaemonSet`.
+/// A Deployment of busybox containers, named `web` where nothing else is said, or a `StatefulSet` or `DaemonSet`.
 pub struct App {
     kind: &'static str,
+    name: &'static str,
     replicas: u32,
     script: String,
     annotations: String,
@@ -64,6 +65,7 @@ impl App {
     pub fn running(script: &str) -> Self {
         Self {
             kind: "Deployment",
+            name: "web",
             replicas: 1,
             script: script.to_owned(),
             annotations: String::new(),
@@ -79,6 +81,13 @@ impl App {
     #[must_use]
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// Of another name, which is its `app` label too.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
         self
     }
 
@@ -123,9 +132,9 @@ impl App {
         self
     }
 
-    /// Evicted once it has written more than that into /state.
+    /// With that volume at /state instead of an empty folder.
     #[must_use]
-    pub fn room(mut self, volume: &'static str) -> Self {
+    pub fn volume(mut self, volume: &'static str) -> Self {
         self.volume = volume;
         self
     }
@@ -155,6 +164,7 @@ impl App {
     pub fn yaml(&self) -> String {
         let Self {
             kind,
+            name,
             replicas,
             script,
             annotations,
@@ -178,14 +188,14 @@ impl App {
 apiVersion: apps/v1
 kind: {kind}
 metadata:
-  name: web
-  labels: {{app: web}}
+  name: {name}
+  labels: {{app: {name}}}
   annotations: {{{annotations}}}
 spec:
   {spec}
-  selector: {{matchLabels: {{app: web}}}}
+  selector: {{matchLabels: {{app: {name}}}}}
   template:
-    metadata: {{labels: {{app: web}}}}
+    metadata: {{labels: {{app: {name}}}}}
     spec:
       {placement}
       terminationGracePeriodSeconds: 1

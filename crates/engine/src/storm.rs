@@ -4,7 +4,7 @@
 //! that have been failing for a while: that many failing workloads are not restarted because they have failed
 //! for long enough. It is read off the records, so that a new leader sees the same storm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use kubemend_api::config::Storm as Parameters;
 use kubemend_api::{Amount, Duration};
@@ -57,8 +57,8 @@ pub struct Storm {
 /// since when.
 pub fn now(world: &World, opening: &BTreeMap<TargetKey, Moment>, now: Moment) -> Option<Storm> {
     let limits = world.config.as_ref()?.storm;
-    let acting = world.records().filter(|one| !one.is_dry()).count();
-    let failures = acting.saturating_add(opening.len());
+    let records: Vec<_> = world.records().filter(|one| !one.is_dry()).collect();
+    let failures = records.len().saturating_add(opening.len());
     if failures < limits.least as usize {
         return None;
     }
@@ -74,10 +74,12 @@ pub fn now(world: &World, opening: &BTreeMap<TargetKey, Moment>, now: Moment) ->
         least,
         failing: 0,
         begun: BTreeMap::new(),
+        recent: VecDeque::new(),
         latched: false,
         low_since: None,
     };
-    for (at, begins, target) in events(world, opening) {
+    let targets: Vec<_> = records.iter().map(|one| one.target()).collect();
+    for (at, begins, target) in events(&records, &targets, opening) {
         sweep.step(at, begins, target);
     }
     sweep.at(now);
@@ -90,24 +92,21 @@ pub fn now(world: &World, opening: &BTreeMap<TargetKey, Moment>, now: Moment) ->
 
 /// When targets began to fail and when they were well or given up, in order; ends before beginnings.
 fn events<'a>(
-    world: &'a World,
+    records: &[&Episode],
+    targets: &'a [TargetKey],
     opening: &'a BTreeMap<TargetKey, Moment>,
-) -> Vec<(Moment, bool, TargetKey)> {
+) -> Vec<(Moment, bool, &'a TargetKey)> {
     let mut all = Vec::new();
-    for record in world.records().filter(|one| !one.is_dry()) {
+    for (record, target) in records.iter().zip(targets) {
         // When it failed, not when it was detected: what has been broken for days is no storm only because it
         // is looked at again.
         let began = record.state.relapsed_at.unwrap_or(record.failed_at());
-        all.push((began, true, record.target()));
+        all.push((began, true, target));
         // An end comes after its own beginning, however close the two are.
-        let over = over_at(record).map(|at| (at.max(began.plus(1)), false, record.target()));
+        let over = over_at(record).map(|at| (at.max(began.plus(1)), false, target));
         all.extend(over);
     }
-    all.extend(
-        opening
-            .iter()
-            .map(|(target, since)| (*since, true, target.clone())),
-    );
+    all.extend(opening.iter().map(|(target, since)| (*since, true, target)));
     all.sort_unstable();
     all
 }
@@ -118,18 +117,20 @@ fn over_at(record: &Episode) -> Option<Moment> {
 }
 
 /// The state of the latch while time passes.
-struct Sweep {
+struct Sweep<'a> {
     limits: Limits,
     least: u32,
     failing: u32,
-    /// When each target began to fail last.
-    begun: BTreeMap<TargetKey, Moment>,
+    /// When each target began to fail last, within the window.
+    begun: BTreeMap<&'a TargetKey, Moment>,
+    /// The beginnings within the window, oldest first: what leaves it is found without a look at the rest.
+    recent: VecDeque<(Moment, &'a TargetKey)>,
     latched: bool,
     /// Since when too few fail for a storm.
     low_since: Option<Moment>,
 }
 
-impl Sweep {
+impl<'a> Sweep<'a> {
     fn at(&mut self, now: Moment) {
         let released = self
             .low_since
@@ -140,13 +141,13 @@ impl Sweep {
         }
     }
 
-    fn step(&mut self, at: Moment, begins: bool, target: TargetKey) {
+    fn step(&mut self, at: Moment, begins: bool, target: &'a TargetKey) {
         self.at(at);
         if begins {
             self.failing = self.failing.saturating_add(1);
             self.begun.insert(target, at);
-            let horizon = at.minus(self.limits.window);
-            self.begun.retain(|_, began| *began > horizon);
+            self.recent.push_back((at, target));
+            self.forget(at.minus(self.limits.window));
             self.latched |= self.begun.len() >= self.least as usize;
         } else {
             self.failing = self.failing.saturating_sub(1);
@@ -155,6 +156,16 @@ impl Sweep {
             self.low_since = None;
         } else if self.latched {
             self.low_since.get_or_insert(at);
+        }
+    }
+
+    /// Forgets the beginnings that are not within the window any more.
+    fn forget(&mut self, horizon: Moment) {
+        while let Some((began, target)) = self.recent.pop_front_if(|(began, _)| *began <= horizon) {
+            // A target that began to fail again later still counts.
+            if self.begun.get(target) == Some(&began) {
+                self.begun.remove(target);
+            }
         }
     }
 }

@@ -287,7 +287,7 @@ pub(crate) async fn evicted(scene: Rc<Scene>) -> Result<()> {
     let policy = Policy::with_steps(&[RESTART_ONCE, CLEAN]).when("garbage", "{evicted: {}}");
     namespace.apply(&policy.yaml()).await?;
     let fills = "dd if=/dev/zero of=/state/full bs=1M count=8 2>/dev/null; exec sleep 100000";
-    let app = App::running(&until_replaced(8, fills)).room("emptyDir: {sizeLimit: 1Mi}");
+    let app = App::running(&until_replaced(8, fills)).volume("emptyDir: {sizeLimit: 1Mi}");
     namespace.apply(&app.yaml()).await?;
 
     let record = namespace.record_in("Recovered", 240).await?;

@@ -14,6 +14,8 @@ mod approval;
 mod failures;
 mod alone;
 mod storm;
+mod outages;
+mod hollow;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -39,6 +41,8 @@ fn shared() -> Vec<Story> {
         story("a-transient-crash-10s-cap", transient::under_a_10s_cap),
         story("b-bad-release-is-rolled-back", release::is_rolled_back),
         story("c-own-fix-supersedes", release::is_superseded_by_an_own_fix),
+        story("n-bad-config-breaks-every-replica", outages::bad_config),
+        story("n-registry-away-touches-nothing", outages::registry_away),
         story(
             "e-ten-pods-in-one-episode",
             ten_pods::are_healed_in_one_episode,
@@ -98,6 +102,10 @@ fn exclusive() -> Vec<Story> {
     vec![
         story("f-paused-holds-everything", modes::a_pause_holds_everything),
         story("n-dependency-down-is-a-storm", storm::holds_everything),
+        story(
+            "n-two-hundred-unready-at-once-are-left-alone",
+            hollow::two_hundred_at_once,
+        ),
         story(
             "g-five-kills-change-nothing",
             kills::five_kills_change_nothing,

@@ -19,13 +19,21 @@ const APPS: usize = 20;
 /// With a storm that these apps alone can make.
 pub(crate) async fn holds_everything(scene: Rc<Scene>) -> Result<()> {
     let namespace = scene.namespace().await?;
-    let storm = "storm: {least: 10, share: \"1%\", window: 2m, release: 10s}";
-    let eager = GRANT.replace("storm: {least: 1000}", storm);
-    ensure!(eager != GRANT, "the grant has no storm to replace");
-    scene.cluster.apply(None, &eager).await?;
+    grant(
+        &scene,
+        "{least: 10, share: \"1%\", window: 2m, release: 10s}",
+    )
+    .await?;
     let told = outage(&namespace).await;
     scene.cluster.apply(None, GRANT).await?;
     told
+}
+
+/// With storms as that says.
+pub(crate) async fn grant(scene: &Scene, storm: &str) -> Result<()> {
+    let eager = GRANT.replace("{least: 1000}", storm);
+    ensure!(eager != GRANT, "the grant has no storm to replace");
+    scene.cluster.apply(None, &eager).await
 }
 
 async fn outage(namespace: &Namespace) -> Result<()> {
@@ -34,7 +42,7 @@ async fn outage(namespace: &Namespace) -> Result<()> {
     dependency(namespace, "rm -f /shared/up").await?;
 
     let held = |one: &HealingEvent| record::reason(one) == "StormActive";
-    records(namespace, "the storm holds all", held).await?;
+    records(namespace, APPS, "the storm holds all", held).await?;
     ensure!(
         uids(&pods(namespace).await?) == uids(&before),
         "a pod was replaced"
@@ -42,7 +50,7 @@ async fn outage(namespace: &Namespace) -> Result<()> {
     dependency(namespace, "touch /shared/up").await?;
 
     let over = |one: &HealingEvent| record::phase(one) == "SelfRecovered";
-    let ended = records(namespace, "all got well by themselves", over).await?;
+    let ended = records(namespace, APPS, "all got well by themselves", over).await?;
     for one in &ended {
         ensure!(record::attempts(one).is_empty(), "{}", record::summary(one));
     }
@@ -129,19 +137,23 @@ async fn ready(namespace: &Namespace, count: usize) -> Result<Vec<Pod>> {
     await_condition("all apps are ready", Duration::from_mins(3), look).await
 }
 
-/// Waits until every app has one record, and that is so.
-async fn records(
+/// Waits until each of so many apps has one record, and that is so; nothing may be acted on.
+pub(crate) async fn records(
     namespace: &Namespace,
+    apps: usize,
     what: &str,
     is_so: impl Fn(&HealingEvent) -> bool,
 ) -> Result<Vec<HealingEvent>> {
     let look = async || {
         let all = namespace.records().await?;
         let so = all.iter().filter(|one| is_so(one)).count();
-        Ok(if all.len() == APPS && so == APPS {
+        Ok(if all.len() == apps && so == apps {
             Look::Found(all)
-        } else if all.iter().any(|one| !record::attempts(one).is_empty()) {
-            Look::Never("something was acted on".to_owned())
+        } else if let Some(acted) = all.iter().find(|one| !record::attempts(one).is_empty()) {
+            Look::Never(format!(
+                "something was acted on: {}",
+                record::summary(acted)
+            ))
         } else {
             Look::NotYet(format!("{so} of {} records", all.len()))
         })

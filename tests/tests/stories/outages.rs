@@ -1,0 +1,152 @@
+//! Outages whose cause lies outside the workloads, replayed: what Kubemend does must not make them worse.
+
+use std::rc::Rc;
+
+use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use kube::api::EvictParams;
+use kubemend_api::HealingEvent;
+use kubemend_tests::namespace::{Namespace, uids};
+use kubemend_tests::policy::{Policy, RESTART, ROLLBACK, SCALE};
+use kubemend_tests::record;
+use kubemend_tests::stage::Scene;
+use kubemend_tests::workload::App;
+
+use crate::release::proves_itself;
+use crate::storm::records;
+
+/// Runs as long as what it is configured with can be used, and has a neighbour that needs nothing of it.
+const READS_ITS_CONFIG: &str = "while grep -q good /state/mode; do sleep 1; done; echo 'cannot parse mode' > /dev/termination-log; exit 3";
+
+const GOOD: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {mode: good}\n";
+const BAD: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {mode: bad}\n";
+
+/// A change of a `ConfigMap` breaks every replica of a release that has long proven itself: no restart, replica or older
+/// release can help. The restarts that are tried stay within the chain, then it is left to people, whose fix ends it.
+pub(crate) async fn bad_config(scene: Rc<Scene>) -> Result<()> {
+    let namespace = scene.namespace().await?;
+    let chain = Policy::with_steps(&[RESTART, SCALE, ROLLBACK]);
+    namespace.apply(&chain.yaml()).await?;
+    namespace.apply(GOOD).await?;
+    let app = App::running(READS_ITS_CONFIG)
+        .replicas(4)
+        .volume("configMap: {name: settings}");
+    namespace.apply(&app.yaml()).await?;
+    proves_itself(&namespace).await?;
+    namespace.ready_pods("web", 4, 60).await?;
+
+    namespace.apply(BAD).await?;
+    let record = namespace.record_in("Exhausted", 300).await?;
+
+    ensure!(
+        record::chain(&record) == "restart NotRecovered, restart NotRecovered",
+        "{}",
+        record::summary(&record)
+    );
+    ensure!(
+        record::skips(&record) == "scale CannotHelp, rollback OnlyIfFalse"
+            || record::skips(&record) == "scale CannotHelp, rollback NoProvenRevision",
+        "{}",
+        record::skips(&record)
+    );
+    ensure!(
+        record::applied(&record).len() <= 8,
+        "{}",
+        record::summary(&record)
+    );
+    let deployment = namespace.deployment("web").await?;
+    let replicas = deployment.spec.replicas;
+    ensure!(replicas == Some(4), "{replicas:?}");
+
+    namespace.apply(GOOD).await?;
+    let ended = |one: &HealingEvent| record::reason(one) == "SymptomGone";
+    let record = namespace.record_when("the fix ends it", 300, ended).await?;
+    ensure!(record::attempts(&record).len() == 2);
+    Ok(())
+}
+
+/// The apps that run while their registry is away.
+const APPS: [&str; 3] = ["cart", "checkout", "search"];
+const IMAGE: &str = "lab.local/outage:1";
+
+/// The registry is away while a drain moves one pod of each app: what still runs is the only capacity there is. None of
+/// it is touched, nothing is rolled back, and all records close by themselves when images can be had again.
+pub(crate) async fn registry_away(scene: Rc<Scene>) -> Result<()> {
+    let nodes = scene.cluster.lab().nodes();
+    for node in &nodes {
+        node.tag_image("lab.local/busybox:1", IMAGE)?;
+    }
+    let told = away(&scene).await;
+    for node in &nodes {
+        // Whatever came of it, no tag is left for the next run.
+        node.forget_image(IMAGE)?;
+    }
+    told
+}
+
+async fn away(scene: &Scene) -> Result<()> {
+    let namespace = scene.namespace().await?;
+    let chain = Policy::with_steps(&[RESTART, SCALE, ROLLBACK]);
+    let chain = chain.when("image", "{imagePull: {for: 5s}}");
+    namespace.apply(&chain.for_all().yaml()).await?;
+    for name in APPS {
+        let app = App::running("exec sleep 100000")
+            .named(name)
+            .replicas(3)
+            .image(IMAGE);
+        namespace.apply(&app.yaml()).await?;
+    }
+    for name in APPS {
+        namespace.ready_pods(name, 3, 90).await?;
+        namespace.proven(name, 120).await?;
+    }
+
+    for node in &scene.cluster.lab().nodes() {
+        node.forget_image(IMAGE)?;
+    }
+    let mut survivors = Vec::new();
+    for name in APPS {
+        let mut pods = namespace.ready_pods(name, 3, 30).await?;
+        drain(&namespace, &pods.remove(0)).await?;
+        survivors.extend(pods);
+    }
+
+    let over = |one: &HealingEvent| record::phase(one) == "Exhausted";
+    let told = records(&namespace, APPS.len(), "nothing can help", over).await?;
+    for one in &told {
+        ensure!(one.spec.symptom == "ImagePull", "{}", one.spec.symptom);
+        ensure!(record::attempts(one).is_empty(), "{}", record::summary(one));
+        ensure!(
+            record::skips(one).starts_with("restart CannotHelp, scale CannotHelp, rollback "),
+            "{}",
+            record::skips(one)
+        );
+    }
+    still_run(&namespace, &survivors).await?;
+
+    for node in &scene.cluster.lab().nodes() {
+        node.tag_image("lab.local/busybox:1", IMAGE)?;
+    }
+    let gone = |one: &HealingEvent| record::reason(one) == "SymptomGone";
+    records(&namespace, APPS.len(), "all end by themselves", gone).await?;
+    still_run(&namespace, &survivors).await
+}
+
+/// As a drain does.
+async fn drain(namespace: &Namespace, pod: &Pod) -> Result<()> {
+    let pods = namespace.api::<Pod>();
+    pods.evict(&pod.name_any(), &EvictParams::default()).await?;
+    Ok(())
+}
+
+/// The pods that ran before the outage are the same and run.
+async fn still_run(namespace: &Namespace, survivors: &[Pod]) -> Result<()> {
+    let now = uids(&namespace.all::<Pod>().await?);
+    for uid in uids(survivors) {
+        ensure!(now.contains(&uid), "a pod that ran was taken away");
+    }
+    Ok(())
+}
