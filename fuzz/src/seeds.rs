@@ -143,6 +143,11 @@ pub fn object(source: Source) -> Vec<Value> {
             "status": {"observedGeneration": 1, "updatedReplicas": 3, "availableReplicas": 3,
                 "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}})],
         Source::ReplicaSets => vec![revision("shop", "web", 1), revision("shop", "web", 2)],
+        Source::ControllerRevisions => vec![
+            json!({"metadata": meta("db-1"), "revision": 1,
+                "data": {"spec": {"template": pod_template("db", 1)}}}),
+            json!({"metadata": meta("foreign"), "revision": 2, "data": ["no", "template"]}),
+        ],
         Source::Namespaces => vec![
             json!({"metadata": {"name": "shop", "uid": "ns", "resourceVersion": "3",
             "labels": {"team": "a"}, "annotations": {"kubemend.io/mode": "Enforce"}}}),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Namespace as Object, Pod};
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Resource, ResourceExt};
@@ -194,6 +194,34 @@ impl Namespace {
         };
         let what = format!("the revision of {deployment} proved itself");
         await_condition(&what, Duration::from_secs(seconds), look).await
+    }
+
+    /// Waits until the present revision of the `StatefulSet` or `DaemonSet` carries the operator's mark.
+    pub async fn proven_revision(&self, owner: &str, seconds: u64) -> Result<ControllerRevision> {
+        let look = async || {
+            let revision = self.newest_revision(owner).await?;
+            let mark = revision
+                .annotations()
+                .get(kubemend_api::annotations::HEALTHY);
+            Ok(match mark {
+                Some(_) => Look::Found(revision),
+                None => Look::NotYet(format!("{} has no mark", revision.name_any())),
+            })
+        };
+        let what = format!("the revision of {owner} proved itself");
+        await_condition(&what, Duration::from_secs(seconds), look).await
+    }
+
+    /// The newest `ControllerRevision` of a `StatefulSet` or `DaemonSet`.
+    pub async fn newest_revision(&self, owner: &str) -> Result<ControllerRevision> {
+        let revisions: Vec<ControllerRevision> = self.all().await?;
+        let own =
+            |one: &ControllerRevision| one.owner_references().iter().any(|of| of.name == owner);
+        revisions
+            .into_iter()
+            .filter(own)
+            .max_by_key(|one| one.revision)
+            .with_context(|| format!("{owner} has no ControllerRevision"))
     }
 
     /// The `ReplicaSet` with the Deployment's newest revision.

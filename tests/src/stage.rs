@@ -160,7 +160,12 @@ async fn report(scene: &Scene) {
         for what in [
             ["get", "healingevents", "-o", "yaml"],
             ["get", "healingpolicies", "-o", "yaml"],
-            ["get", "pods,deployments,replicasets", "-o", "wide"],
+            [
+                "get",
+                "pods,deployments,statefulsets,daemonsets,replicasets,controllerrevisions",
+                "-o",
+                "wide",
+            ],
         ] {
             let mut arguments = what.to_vec();
             arguments.extend(["-n", name]);

@@ -179,7 +179,10 @@ impl App {
         if *kind != "DaemonSet" {
             spec.push(format!("replicas: {replicas}"));
         }
-        if *kind == "StatefulSet" {
+        let ordered = spec
+            .iter()
+            .any(|one| one.starts_with("podManagementPolicy"));
+        if *kind == "StatefulSet" && !ordered {
             spec.push("podManagementPolicy: Parallel".to_owned());
         }
         let spec = spec.join("\n  ");

@@ -15,8 +15,11 @@ const LOOKS: u32 = 8;
 /// How long it goes on.
 pub(crate) const LAST: Duration = Duration::from_mins(2);
 
-/// An autoscaler owns the replicas from now on, and moves them for a while.
+/// An autoscaler owns the replicas from now on, and moves them for a while; a `DaemonSet` has none.
 pub(crate) async fn autoscale(stage: &Stage, one: &Workload) {
+    if one.kind == "DaemonSet" {
+        return;
+    }
     stage.server.put(manifests::autoscaler(one));
     for look in 0..LOOKS {
         sleep(EVERY).await;
@@ -38,14 +41,13 @@ pub(crate) async fn revert(stage: &Stage, one: &Workload) {
             object["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!(id);
         });
     let Some(tracked) = tracked else { return };
-    let (template, replicas) = (&tracked["spec"]["template"], &tracked["spec"]["replicas"]);
+    let spec = &tracked["spec"];
     for _ in 0..LOOKS {
         sleep(EVERY).await;
         stage
             .server
             .update(one.kind, one.namespace, &one.name, |object| {
-                object["spec"]["template"] = template.clone();
-                object["spec"]["replicas"] = replicas.clone();
+                object["spec"] = spec.clone();
             });
     }
 }

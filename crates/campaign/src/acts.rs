@@ -79,8 +79,10 @@ fn effect<'a>(
         ("deployments" | "statefulsets", "scale") if changed("/spec/replicas") => {
             Ok(Some(("Scale", event)))
         }
-        ("deployments" | "statefulsets", "") if changed("/spec/replicas") => unexpected(),
-        ("deployments" | "statefulsets", "") if changed("/spec/template") => {
+        ("deployments" | "statefulsets" | "daemonsets", "") if changed("/spec/replicas") => {
+            unexpected()
+        }
+        ("deployments" | "statefulsets" | "daemonsets", "") if changed("/spec/template") => {
             // A rollback takes the mark of a restart away.
             let restart = changed(RESTARTED_AT) && event.object.pointer(RESTARTED_AT).is_some();
             Ok(Some((if restart { "Restart" } else { "Rollback" }, event)))
@@ -283,7 +285,10 @@ fn sees(state: &State, case: &Case<'_>) -> Result<(), Broken> {
 fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Broken> {
     let (now, namespace) = (case.entry.at, &case.entry.namespace);
     let before = case.event.previous.as_deref().unwrap_or(&case.event.object);
-    if matches!(case.verb, "Evict" | "Delete") && !truth::has_failed(before) {
+    if matches!(case.verb, "Evict" | "Delete")
+        && !truth::has_failed(before)
+        && !blocks_a_rollback(case, before, objects)
+    {
         return Err((
             "S1 evidence",
             format!("pod {} never failed", case.event.key.name),
@@ -325,6 +330,16 @@ fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Bro
         ));
     }
     Ok(())
+}
+
+/// A rollback put the template back, and this pod of another one never got ready.
+fn blocks_a_rollback(case: &Case<'_>, pod: &Value, objects: &Objects) -> bool {
+    let newest = items(&case.record, "/status/attempts").next_back();
+    let (kind, name) = &case.target;
+    let workload = objects.get(&Key::new(kind, &case.entry.namespace, name));
+    newest.is_some_and(|attempt| attempt["action"] == "rollback")
+        && workload.is_some_and(|workload| !truth::is_current(pod, workload))
+        && !truth::is_ready(pod)
 }
 
 /// An autoscaler owns replicas; a `GitOps` controller owns every field.

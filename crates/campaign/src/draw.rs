@@ -7,6 +7,16 @@ use kubemend_sim::Rng;
 use crate::history::{Event, History, Policy, Workload};
 use crate::manifests::{ASKS, CHAINS};
 
+/// What the workloads are.
+const KINDS: [&str; 6] = [
+    "Deployment",
+    "Deployment",
+    "Deployment",
+    "StatefulSet",
+    "StatefulSet",
+    "DaemonSet",
+];
+
 /// The first releases: most are well, some need one restart.
 const FIRST: [&str; 4] = [
     "healthy",
@@ -27,10 +37,11 @@ const LATER: [&str; 7] = [
 ];
 
 /// The views that may freeze; one of each weight.
-const VIEWS: [&str; 6] = [
+const VIEWS: [&str; 7] = [
     "pods",
     "deployments",
     "replicasets",
+    "controllerrevisions",
     "healingpolicies",
     "healingevents",
     "poddisruptionbudgets",
@@ -105,20 +116,21 @@ impl Dice {
 }
 
 fn workloads(dice: &mut Dice) -> Vec<Workload> {
-    (0..=dice.up_to(3))
+    let mut workloads: Vec<_> = (0..=dice.up_to(3))
         .map(|at| Workload {
-            kind: if dice.one_in(4) {
-                "StatefulSet"
-            } else {
-                "Deployment"
-            },
+            kind: dice.pick(&KINDS),
             namespace: if dice.one_in(3) { "bank" } else { "shop" },
             name: format!("app{at}"),
             replicas: dice.pick(&[1, 2, 2, 3]),
             program: dice.pick(&FIRST),
             guarded: dice.one_in(4),
         })
-        .collect()
+        .collect();
+    // A disruption budget over a DaemonSet counts its pods only as a number that is named.
+    for one in workloads.iter_mut().filter(|one| one.kind == "DaemonSet") {
+        one.guarded = false;
+    }
+    workloads
 }
 
 fn policies(dice: &mut Dice, workloads: &[Workload]) -> Vec<Policy> {

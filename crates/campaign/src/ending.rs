@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::holds;
 use crate::judge::Broken;
+use crate::manifests::KINDS;
 use crate::stage::Stage;
 use crate::truth::{self, is_open, items, text};
 
@@ -71,7 +72,7 @@ fn unended(server: &Server) -> Option<String> {
 
 /// A workload whose crash loop nobody answers although a policy enforces.
 fn unanswered(objects: &Objects, open: &[std::sync::Arc<Value>]) -> Option<String> {
-    for kind in ["Deployment", "StatefulSet"] {
+    for kind in KINDS {
         for workload in objects.list(kind, "") {
             let (namespace, name) = (
                 text(&workload, "/metadata/namespace"),

@@ -41,6 +41,9 @@ pub(crate) async fn happen(stage: Arc<Stage>, history: Arc<History>, event: Even
         }
         Event::Scale(at, to) => {
             let one = workload(at);
+            if one.kind == "DaemonSet" {
+                return;
+            }
             server.update(one.kind, one.namespace, &one.name, |object| {
                 object["spec"]["replicas"] = json!(to);
             });

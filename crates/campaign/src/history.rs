@@ -27,7 +27,7 @@ pub struct History {
 /// A workload of the toy cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
-    /// Deployment or `StatefulSet`.
+    /// Deployment, `StatefulSet` or `DaemonSet`.
     pub kind: &'static str,
     /// Its namespace.
     pub namespace: &'static str,
@@ -48,7 +48,7 @@ pub struct Policy {
     pub namespace: &'static str,
     /// Its name.
     pub name: String,
-    /// The names of the Deployments and `StatefulSet`s that it selects; empty: all.
+    /// The names of the workloads that it selects; empty: all.
     pub targets: Vec<String>,
     /// The chain, by its number in the table of chains.
     pub chain: usize,

@@ -39,8 +39,14 @@ pub(crate) fn is_true(objects: &Objects, record: &Value) -> bool {
 /// Pods of another release are there, or too few of the newest.
 fn is_rolling_out(objects: &Objects, namespace: &str, workload: &Value) -> bool {
     let pods = truth::pods(objects, namespace, text(workload, "/metadata/name"));
-    let updated = workload["status"]["updatedReplicas"].as_i64().unwrap_or(0);
-    updated < workload["spec"]["replicas"].as_i64().unwrap_or(1)
+    let count = |pointer| workload.pointer(pointer).and_then(Value::as_i64);
+    let (updated, wanted) = if workload["kind"] == "DaemonSet" {
+        let updated = count("/status/updatedNumberScheduled");
+        (updated, count("/status/desiredNumberScheduled"))
+    } else {
+        (count("/status/updatedReplicas"), count("/spec/replicas"))
+    };
+    updated.unwrap_or(0) < wanted.unwrap_or(1)
         || pods.iter().any(|pod| !truth::is_current(pod, workload))
 }
 

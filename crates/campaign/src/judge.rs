@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kubemend_sim::{Entry, Objects, Server, WriteEvent};
 
+use crate::manifests::KINDS;
 use crate::process::PREFIX;
 use crate::truth;
 use crate::{acts, records};
@@ -246,7 +247,7 @@ fn happened(state: &mut State, event: &WriteEvent, objects: &Objects) {
             enforcement(state, at, objects);
         }
         "HorizontalPodAutoscaler" => own(state, event),
-        "Deployment" | "StatefulSet" => {
+        "Deployment" | "StatefulSet" | "DaemonSet" => {
             if !truth::text(
                 &event.object,
                 "/metadata/annotations/argocd.argoproj.io~1tracking-id",
@@ -272,7 +273,7 @@ fn own(state: &mut State, event: &WriteEvent) {
 
 /// Notes which workloads have lost their last enforcing policy.
 fn enforcement(state: &mut State, at: Duration, objects: &Objects) {
-    for kind in ["Deployment", "StatefulSet"] {
+    for kind in KINDS {
         for workload in objects.list(kind, "") {
             let (namespace, name) = (
                 truth::text(&workload, "/metadata/namespace").to_owned(),

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::history::{Policy, Workload};
 
+/// The kinds of workloads that are healed.
+pub(crate) const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
+
 /// What a chain is made of.
 type Chain = fn() -> Value;
 
@@ -96,12 +99,11 @@ pub(crate) fn namespace(name: &str) -> Value {
 
 /// A workload as its first release.
 pub(crate) fn workload(one: &Workload) -> Value {
-    let make = if one.kind == "StatefulSet" {
-        toy::stateful_set
-    } else {
-        toy::deployment
-    };
-    make(one.namespace, &one.name, one.replicas, one.program)
+    match one.kind {
+        "StatefulSet" => toy::stateful_set(one.namespace, &one.name, one.replicas, one.program),
+        "DaemonSet" => toy::daemon_set(one.namespace, &one.name, one.program),
+        _ => toy::deployment(one.namespace, &one.name, one.replicas, one.program),
+    }
 }
 
 /// The budget over a workload's pods.
@@ -131,11 +133,10 @@ pub(crate) fn policy(one: &Policy) -> Value {
     let targets = if one.targets.is_empty() {
         json!({"all": true})
     } else {
-        let kinds = ["Deployment", "StatefulSet"];
         let names = one
             .targets
             .iter()
-            .flat_map(|name| kinds.map(|kind| json!({"kind": kind, "name": name})));
+            .flat_map(|name| KINDS.map(|kind| json!({"kind": kind, "name": name})));
         json!({"names": names.collect::<Vec<_>>()})
     };
     let mut policy = json!({

@@ -13,7 +13,7 @@ use crate::facts::PodFacts;
 use crate::guard::Case;
 use crate::hold::No;
 
-pub use rollback::was_rolled_back_from;
+pub use rollback::{is_unfinished, left_behind, was_rolled_back_from};
 
 /// One intent names so many pods at most: its record stays small and its requests end in time.
 const PODS_MAX: usize = 10;

@@ -8,7 +8,9 @@ use kubemend_api::{
 use serde::de::DeserializeOwned;
 
 use crate::episode::Episode;
-use crate::facts::slim::{SlimAutoscaler, SlimBudget, SlimObject, SlimPod, SlimWorkload};
+use crate::facts::slim::{
+    SlimAutoscaler, SlimBudget, SlimObject, SlimPod, SlimRevision, SlimWorkload,
+};
 use crate::facts::{
     AutoscalerFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, RevisionFacts,
     TargetKey, Text, WorkloadFacts, version_number,
@@ -179,7 +181,12 @@ fn object(source: Source, json: &[u8]) -> Result<Object, String> {
         Source::Deployments => workload(WorkloadKind::Deployment, json)?,
         Source::StatefulSets => workload(WorkloadKind::StatefulSet, json)?,
         Source::DaemonSets => workload(WorkloadKind::DaemonSet, json)?,
-        Source::ReplicaSets => Object::Revision(RevisionFacts::read(&parse::<SlimWorkload>(json)?)),
+        Source::ReplicaSets => {
+            Object::Revision(RevisionFacts::of_replica_set(&parse::<SlimWorkload>(json)?))
+        }
+        Source::ControllerRevisions => Object::Revision(RevisionFacts::of_controller_revision(
+            &parse::<SlimRevision>(json)?,
+        )),
         Source::Namespaces => Object::Namespace(NamespaceFacts::read(&parse::<SlimObject>(json)?)),
         Source::DisruptionBudgets => {
             Object::DisruptionBudget(DisruptionBudgetFacts::read(&parse::<SlimBudget>(json)?))

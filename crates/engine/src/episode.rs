@@ -176,7 +176,7 @@ pub enum Verb {
     Scale,
     /// A rolling restart of the workload, restart mark `from` → `to`.
     Restart,
-    /// The workload's template back to that of the named ReplicaSet, hash `from` → hash `to`.
+    /// The workload's template back to that of the named revision, hash `from` → hash `to`.
     Rollback,
 }
 

@@ -53,7 +53,7 @@ pub enum Effect {
     Prove {
         /// The workload.
         target: TargetKey,
-        /// The ReplicaSet.
+        /// The revision.
         revision: Name,
         /// Its UID and resourceVersion: preconditions.
         uid: Text,

@@ -1,18 +1,21 @@
 //! Intents whose end was lost: judged by facts, once they can no longer be executed.
 
 use kubemend_api::Mode;
+use kubemend_api::actions::ActionName;
 
+use crate::action;
 use crate::budget::Ledger;
 use crate::chain::Walk;
 use crate::claim;
 use crate::course;
 use crate::decide::Round;
-use crate::detect::{Detect, detector};
+use crate::detect::detector;
 use crate::ending;
 use crate::episode::{Attempt, Done, Episode, Request, Verb};
 use crate::facts::{TargetKey, Text};
 use crate::gate;
-use crate::guard;
+use crate::guard::{self, Case};
+use crate::health;
 use crate::hold::No;
 use crate::intent;
 use crate::plan::Effect;
@@ -92,7 +95,6 @@ fn judge_again(
     let (rule, chain) = chain.ok_or_else(|| gone("PolicyGone"))?;
     let chain = chain.map_err(|hold| hold.reason().to_owned())?;
     let step = chain.step(&attempt.step).ok_or_else(|| gone("StepGone"))?;
-    let detector = detector(&rule.trigger);
     let ledger = Ledger::default();
     let walk = Walk {
         view: &view,
@@ -103,16 +105,17 @@ fn judge_again(
         ledger: &ledger,
         storm: round.storm,
     };
+    let case = walk.case(step, &[]);
     let open = attempt.requests.iter().zip(found);
     let mut wanted: Vec<Request> = open
         .filter(|(request, done)| request.result.is_none() && **done == Done::NotApplied)
-        .filter(|(request, _)| still_shows(&view, detector, request))
+        .filter(|(request, _)| still_shows(&case, attempt, request))
         .map(|(request, _)| request.clone())
         .collect();
     if wanted.is_empty() {
         return Ok(wanted);
     }
-    match guard::pass(&walk.case(step, &[]), &mut wanted) {
+    match guard::pass(&case, &mut wanted) {
         Ok(()) => Ok(wanted),
         Err(No::Hold(hold)) => Err(hold.reason().to_owned()),
         Err(No::Skip(skip) | No::Stop(skip)) => Err(skip.reason().to_owned()),
@@ -120,11 +123,17 @@ fn judge_again(
 }
 
 /// A pod that got well meanwhile is left alone.
-fn still_shows(view: &View<'_>, detector: &dyn Detect, request: &Request) -> bool {
-    match request.verb {
-        Verb::Evict | Verb::Delete => view
+fn still_shows(case: &Case<'_>, attempt: &Attempt, request: &Request) -> bool {
+    let view = case.view;
+    match (request.verb, attempt.action, case.episode) {
+        (Verb::Evict | Verb::Delete, ActionName::Rollback, Some(episode)) => {
+            let recent = health::stretch(view, Some(episode), Some(case.step));
+            let left = action::left_behind(view, episode, recent);
+            left.iter().any(|one| one.facts().uid == request.uid)
+        }
+        (Verb::Evict | Verb::Delete, ..) => view
             .pod(&request.uid)
-            .is_some_and(|one| detector.shows(one, view.now)),
-        Verb::Restart | Verb::Scale | Verb::Rollback => true,
+            .is_some_and(|one| detector(case.trigger).shows(one, view.now)),
+        (Verb::Restart | Verb::Scale | Verb::Rollback, ..) => true,
     }
 }

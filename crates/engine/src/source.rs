@@ -1,5 +1,7 @@
 //! What the operator watches: one line per collection.
 
+use kubemend_api::targets::WorkloadKind;
+
 /// A collection of objects that the World is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // each is named after its collection
@@ -9,6 +11,7 @@ pub enum Source {
     StatefulSets,
     DaemonSets,
     ReplicaSets,
+    ControllerRevisions,
     Namespaces,
     DisruptionBudgets,
     Autoscalers,
@@ -22,7 +25,7 @@ pub enum Source {
 
 impl Source {
     /// Every collection, in the order in which they are read first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Config,
         Self::Strategies,
         Self::ClusterStrategies,
@@ -34,10 +37,28 @@ impl Source {
         Self::StatefulSets,
         Self::DaemonSets,
         Self::ReplicaSets,
+        Self::ControllerRevisions,
         Self::DisruptionBudgets,
         Self::Autoscalers,
         Self::Pods,
     ];
+
+    /// The collection of workloads of that kind.
+    pub const fn of(kind: WorkloadKind) -> Self {
+        match kind {
+            WorkloadKind::Deployment => Self::Deployments,
+            WorkloadKind::StatefulSet => Self::StatefulSets,
+            WorkloadKind::DaemonSet => Self::DaemonSets,
+        }
+    }
+
+    /// The collection that keeps the revisions of workloads of that kind.
+    pub const fn of_revisions(kind: WorkloadKind) -> Self {
+        match kind {
+            WorkloadKind::Deployment => Self::ReplicaSets,
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => Self::ControllerRevisions,
+        }
+    }
 
     /// API group (empty: core), version, plural and kind.
     pub const fn resource(self) -> (&'static str, &'static str, &'static str, &'static str) {
@@ -48,6 +69,9 @@ impl Source {
             Self::StatefulSets => ("apps", "v1", "statefulsets", "StatefulSet"),
             Self::DaemonSets => ("apps", "v1", "daemonsets", "DaemonSet"),
             Self::ReplicaSets => ("apps", "v1", "replicasets", "ReplicaSet"),
+            Self::ControllerRevisions => {
+                ("apps", "v1", "controllerrevisions", "ControllerRevision")
+            }
             Self::DisruptionBudgets => (
                 "policy",
                 "v1",

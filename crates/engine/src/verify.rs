@@ -2,6 +2,7 @@
 
 use kubemend_api::actions::ActionName;
 
+use crate::action;
 use crate::detect::Detect;
 use crate::episode::{Attempt, Episode};
 use crate::facts::{Phase, Termination};
@@ -18,7 +19,7 @@ pub enum Verdict {
     Wait(Moment),
     /// Well since then, for the whole stable stretch.
     Recovered(Moment),
-    /// The successors are well; other pods still fail.
+    /// The successors are well, or nothing makes any; other pods still fail.
     Partial,
     /// The symptom came back, or did not go in time.
     NotRecovered(String),
@@ -53,6 +54,12 @@ pub fn judge(
         } else {
             Verdict::Wait(deadline.plus(1))
         };
+    }
+    // The controller waits for these, so there is nothing to wait for here.
+    if attempt.action == ActionName::Rollback
+        && !action::left_behind(view, episode, stretch).is_empty()
+    {
+        return Verdict::Partial;
     }
     let late = || Verdict::NotRecovered(late_message(view, step));
     // What it removes may have had its successors long before.
@@ -136,13 +143,8 @@ fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
         }
         ActionName::Wait => true,
         ActionName::Scale => one.hash.is_none_or(|hash| *hash == view.workload.hash),
-        ActionName::Rollback => {
-            let to = attempt
-                .requests
-                .first()
-                .and_then(|request| request.to.as_ref());
-            one.hash.zip(to).is_some_and(|(hash, to)| hash == to)
-        }
+        // The episode is bound to the template that came back.
+        ActionName::Rollback => one.hash.is_some_and(|hash| *hash == view.workload.hash),
     }
 }
 
@@ -202,7 +204,9 @@ impl crate::world::World {
                         owner: Option<&crate::facts::Owner>| match source {
             Source::Pods => owner
                 .is_some_and(|owner| owner.uid == workload.uid || revisions.contains(&&owner.uid)),
-            Source::ReplicaSets => owner.is_some_and(|owner| owner.uid == workload.uid),
+            Source::ReplicaSets | Source::ControllerRevisions => {
+                owner.is_some_and(|owner| owner.uid == workload.uid)
+            }
             Source::Deployments | Source::StatefulSets | Source::DaemonSets => {
                 source.kind() == workload.key.kind.as_str() && *name == workload.key.as_name()
             }

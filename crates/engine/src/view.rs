@@ -1,8 +1,10 @@
 //! One target as detectors, guards and verification see it.
 
 use crate::episode::Episode;
-use crate::facts::{PodFacts, TargetKey, Text, WorkloadFacts};
+use crate::facts::{Container, Phase, PodFacts, Role, TargetKey, Text, Updates, WorkloadFacts};
+use crate::health;
 use crate::moment::{Millis, Moment};
+use crate::policy::DEFAULT_STABLE_FOR;
 use crate::world::{Pod, World};
 
 /// One target with its pods, at one time.
@@ -36,6 +38,18 @@ impl PodView<'_> {
     /// Its facts.
     pub fn facts(&self) -> &PodFacts {
         &self.pod.facts
+    }
+
+    /// It does not run, as its own kubelet says. That its node is lost shows in the pod's Ready condition alone.
+    fn is_down(&self) -> bool {
+        let pod = self.facts();
+        let up = |one: &Container| one.role == Role::Init || one.running && one.checks.ready();
+        pod.phase == Phase::Pending || !pod.containers.iter().all(up)
+    }
+
+    /// One that has ended its controller replaces itself; one of which nobody hears may still run.
+    fn can_be_replaced(&self) -> bool {
+        matches!(self.facts().phase, Phase::Pending | Phase::Running)
     }
 }
 
@@ -92,6 +106,31 @@ impl<'a> View<'a> {
         !self.workload.observed
             || self.workload.updated < self.workload.desired
             || self.pods.iter().chain(&self.leaving).any(other)
+    }
+
+    /// Pods of another template that fail and that the workload's controller leaves as they are, although it has seen
+    /// the present one: it waits for each to get ready before it goes on, or it never replaces any.
+    pub fn outdated(&self, recent: Millis) -> impl Iterator<Item = &PodView<'a>> {
+        let left = matches!(self.workload.updates, Updates::Ordered | Updates::ByHand);
+        let left = left && self.workload.observed;
+        self.pods.iter().filter(move |one| {
+            let other = one.hash.is_some_and(|hash| *hash != self.workload.hash);
+            let down = || one.is_down() || health::is_failing(one, recent, self.now);
+            left && other && one.can_be_replaced() && down()
+        })
+    }
+
+    /// Those of them that an ordered controller waits for: the present template reaches no pod before they are gone. None
+    /// where a pod of the present template fails: another one of it would be no better.
+    pub fn blocking(&self) -> impl Iterator<Item = &PodView<'a>> {
+        let fails = |one: &PodView<'_>| {
+            !one.facts().ready || health::is_failing(one, DEFAULT_STABLE_FOR, self.now)
+        };
+        let present = |one: &&PodView<'_>| one.hash == Some(&self.workload.hash);
+        let sound = !self.pods.iter().filter(present).any(fails);
+        let waits = sound && self.workload.updates == Updates::Ordered;
+        let outdated = self.outdated(DEFAULT_STABLE_FOR);
+        outdated.filter(move |one| waits && !one.facts().ready)
     }
 
     /// The longest run that began after the failure did and ended abnormally; what the record

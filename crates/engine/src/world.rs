@@ -67,8 +67,8 @@ pub struct World {
     /// Workloads that are not complete, or that have a condition of which nobody knows that it is good.
     unwell: BTreeSet<TargetKey>,
     pub(crate) workloads: BTreeMap<TargetKey, Workload>,
-    pub(crate) revisions: BTreeMap<Name, RevisionFacts>,
-    revisions_by_owner: BTreeMap<Text, BTreeSet<Name>>,
+    pub(crate) revisions: BTreeMap<(Source, Name), RevisionFacts>,
+    revisions_by_owner: BTreeMap<Text, BTreeSet<(Source, Name)>>,
     pub(crate) namespaces: BTreeMap<Text, NamespaceFacts>,
     pub(crate) disruption_budgets: BTreeMap<Name, DisruptionBudgetFacts>,
     pub(crate) autoscalers: BTreeMap<Name, AutoscalerFacts>,
@@ -82,7 +82,7 @@ pub struct World {
     matches: BTreeMap<TargetKey, Vec<PolicyId>>,
     /// The same the other way round.
     members: BTreeMap<PolicyId, BTreeSet<TargetKey>>,
-    /// Deployments whose current revision has not proven all that their chains ask for.
+    /// Workloads whose current revision has not proven all that their chains ask for.
     pub(crate) unproven: BTreeSet<TargetKey>,
     /// Whose mark was refused, and when it may be tried again.
     pub(crate) refused_marks: BTreeMap<TargetKey, Moment>,

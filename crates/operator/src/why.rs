@@ -151,6 +151,7 @@ fn note(source: Source, failure: &dyn std::fmt::Display) -> String {
         | Source::StatefulSets
         | Source::DaemonSets
         | Source::ReplicaSets
+        | Source::ControllerRevisions
         | Source::Policies => "anything",
     };
     format!("  cannot tell {what}: {failure}")

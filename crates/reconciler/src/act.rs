@@ -12,10 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use kube::Client;
-use kubemend_api::targets::WorkloadKind;
 use kubemend_engine::change::{Await, version_of};
 use kubemend_engine::episode::{Done, Request as Wanted, Verb};
-use kubemend_engine::facts::TargetKey;
 use kubemend_engine::{Episode, Moment, Source};
 use kubemend_status::call::{self, Request};
 use kubemend_status::{Failure, Permit, Recorded};
@@ -278,13 +276,4 @@ fn parse(json: &[u8]) -> Result<Value, Failure> {
 /// The version that must be seen before the target is judged again.
 fn version(source: Source, object: &[u8]) -> Option<Await> {
     version_of(object).map(|version| Await::Version(source, version))
-}
-
-/// The collection of a workload.
-fn source(target: &TargetKey) -> Source {
-    match target.kind {
-        WorkloadKind::Deployment => Source::Deployments,
-        WorkloadKind::StatefulSet => Source::StatefulSets,
-        WorkloadKind::DaemonSet => Source::DaemonSets,
-    }
 }

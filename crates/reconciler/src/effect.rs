@@ -9,7 +9,7 @@ use kubemend_engine::change::{Await, Change, Object, Reply};
 use kubemend_engine::episode::State;
 use kubemend_engine::facts::{TargetKey, Text};
 use kubemend_engine::plan::Pods;
-use kubemend_engine::{Effect, Episode, Moment};
+use kubemend_engine::{Effect, Episode, Moment, Source};
 use kubemend_status::{Failure, Fence, Kept, Ledger, Permit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
@@ -132,14 +132,15 @@ impl Hands {
             Effect::Undo(episode) => self.undo(&permit, &before, *episode).await,
             Effect::Rehearse(episode) => self.rehearse(&permit, &before, *episode).await,
             Effect::Prove {
+                target,
                 revision,
                 uid,
                 version,
                 hash,
                 proof,
-                ..
             } => {
                 let mark = Mark {
+                    kept_in: Source::of_revisions(target.kind),
                     revision: &revision,
                     uid: &uid,
                     version: &version,

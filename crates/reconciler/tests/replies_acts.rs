@@ -234,3 +234,113 @@ async fn a_rollback_puts_the_released_template_back() {
     );
     assert_eq!(web["spec"]["replicas"], 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_revision_comes_back_as_it_was_released() {
+    for kind in ["StatefulSet", "DaemonSet"] {
+        let bench = Bench::new();
+        bench.become_kind(kind);
+        let outcome = bench.act(Verb::Rollback).await;
+        assert_eq!(outcome.first(), (Some(Done::Applied), None), "{kind}");
+        let web = bench.object(kind, "web");
+        assert_eq!(
+            web["spec"]["template"],
+            json!({"metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "app", "image": "web:1"}]}}),
+            "{kind}: the template alone, without what says how the patch is applied"
+        );
+        assert_eq!(
+            web["metadata"]["annotations"]["kubemend.io/healed-by"],
+            RECORD
+        );
+        let kept = bench.object("ControllerRevision", "web-abc");
+        assert_eq!(
+            kept["data"]["spec"]["template"]["$patch"], "replace",
+            "the revision itself is not touched"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_revision_that_is_no_longer_what_was_judged_is_not_put_back() {
+    let other = |one: &mut serde_json::Value| {
+        one["data"]["spec"]["template"]["spec"]["containers"][0]["image"] = json!("web:0");
+    };
+    let none = |one: &mut serde_json::Value| one["data"] = json!(["no", "template"]);
+    for change in [other as fn(&mut serde_json::Value), none] {
+        let bench = Bench::new();
+        bench.become_kind("StatefulSet");
+        let episode = bench.intent(Verb::Rollback);
+        bench
+            .server
+            .update("ControllerRevision", "shop", "web-abc", change);
+        let before = bench.record().state;
+        let effect = Effect::Act(episode.into(), Vec::new());
+        let outcome = bench.run(effect, before).await;
+        assert_eq!(
+            outcome.first(),
+            (Some(Done::NotApplied), Some("RevisionGone"))
+        );
+        let web = bench.object("StatefulSet", "web");
+        assert_eq!(
+            web["spec"]["template"]["spec"]["containers"][0]["image"],
+            "web:2"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unclear_answers_and_conflicts_mean_the_same_for_every_kind() {
+    for kind in ["StatefulSet", "DaemonSet"] {
+        let plural = if kind == "StatefulSet" {
+            "statefulsets"
+        } else {
+            "daemonsets"
+        };
+        let patches = || {
+            kubemend_sim::Matcher::any()
+                .verb(kubemend_sim::Verb::Patch)
+                .resource(plural)
+        };
+        let conflict = FaultKind::status(422, "Invalid");
+        for fault in unclear().into_iter().chain([conflict]) {
+            let bench = Bench::new();
+            bench.become_kind(kind);
+            bench.server.fault(patches().nth(1), fault.clone());
+            let outcome = bench.act(Verb::Rollback).await;
+            let what = format!("{fault:?} {kind}");
+            assert_eq!(outcome.first(), (Some(Done::Applied), None), "{what}");
+            let web = bench.object(kind, "web");
+            assert_eq!(web["metadata"]["generation"], 2, "{what}: once");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_mark_stands_on_the_controller_revision() {
+    let bench = Bench::new();
+    bench.become_kind("DaemonSet");
+    let kept = bench.object("ControllerRevision", "web-abc");
+    let text = |field: &str| kept["metadata"][field].as_str().unwrap_or_default().into();
+    let proof = kubemend_engine::facts::Proof {
+        since: bench.clock.now(),
+        seconds: 600,
+    };
+    let effect = Effect::Prove {
+        target: kubemend_engine::facts::TargetKey::new(
+            kubemend_api::targets::WorkloadKind::DaemonSet,
+            "shop",
+            "web",
+        ),
+        revision: kubemend_engine::facts::Name::new("shop", "web-abc"),
+        uid: text("uid"),
+        version: text("resourceVersion"),
+        hash: "1234567890abcdef".into(),
+        proof,
+    };
+    bench.run(effect, bench.record().state).await;
+    let marked = bench.object("ControllerRevision", "web-abc");
+    let mark = marked["metadata"]["annotations"]["kubemend.io/healthy"].as_str();
+    assert_eq!(mark, Some(&*proof.render("1234567890abcdef")));
+    assert_eq!(marked["data"], kept["data"]);
+}

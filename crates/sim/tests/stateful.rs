@@ -1,4 +1,4 @@
-//! The toy `StatefulSet`: numbered pods in order, one revision at a time, and its trap.
+//! The toy `StatefulSet`: numbered pods in order, one revision at a time, and its trap; and the toy `DaemonSet`.
 
 use std::time::Duration;
 
@@ -85,4 +85,68 @@ async fn a_deleted_pod_comes_back_under_its_name_and_a_mended_template_does_not_
         db["status"]["updateRevision"]
     );
     assert_eq!(server.list("ControllerRevision", "shop").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_comes_back_gets_the_highest_number() {
+    let (server, _toy) = server();
+    server.put(toy::stateful_set("shop", "db", 1, "healthy"));
+    seconds(10).await;
+    release(&server, "ready-after:1s");
+    seconds(10).await;
+    release(&server, "healthy");
+    seconds(10).await;
+    let revisions = server.list("ControllerRevision", "shop");
+    assert_eq!(revisions.len(), 2);
+    let program = |one: &serde_json::Value| {
+        assert_eq!(one["data"]["spec"]["template"]["$patch"], "replace");
+        one["data"]["spec"]["template"]["metadata"]["annotations"][PROGRAM].clone()
+    };
+    let newest = revisions
+        .iter()
+        .max_by_key(|one| one["revision"].as_i64())
+        .expect("a revision");
+    assert_eq!(
+        (program(newest), &newest["revision"]),
+        (json!("healthy"), &json!(3))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_set_has_one_pod_per_node_and_replaces_broken_old_ones_at_once() {
+    let (server, _toy) = server();
+    for node in ["a", "b", "c"] {
+        server.put(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}}));
+    }
+    server.put(toy::daemon_set("shop", "agent", "healthy"));
+    seconds(10).await;
+    let nodes = |server: &Server| {
+        let pods = server.list("Pod", "shop");
+        let mut nodes: Vec<_> = pods
+            .iter()
+            .filter_map(|pod| pod["spec"]["nodeName"].as_str().map(str::to_owned))
+            .collect();
+        nodes.sort();
+        nodes
+    };
+    assert_eq!(nodes(&server), ["a", "b", "c"]);
+    let program = |program: &str| {
+        server.update("DaemonSet", "shop", "agent", |set| {
+            set["spec"]["template"]["metadata"]["annotations"][PROGRAM] = json!(program);
+        });
+    };
+    program("never-ready");
+    seconds(60).await;
+    let agent = server.get("DaemonSet", "shop", "agent").expect("the set");
+    assert_eq!(agent["status"]["desiredNumberScheduled"], 3);
+    assert_eq!(
+        agent["status"]["updatedNumberScheduled"], 1,
+        "one pod that is not ready stops the rollout: {agent:#}"
+    );
+    program("healthy");
+    seconds(60).await;
+    let agent = server.get("DaemonSet", "shop", "agent").expect("the set");
+    assert_eq!(agent["status"]["numberAvailable"], 3);
+    assert_eq!(agent["status"]["updatedNumberScheduled"], 3);
+    assert_eq!(nodes(&server), ["a", "b", "c"]);
 }

@@ -317,7 +317,7 @@ pub(crate) async fn evicted(scene: Rc<Scene>) -> Result<()> {
 }
 
 /// From detection to healthy in less than that; said, so that the documents can repeat it.
-fn recovered_below(record: &HealingEvent, most: i64) -> Result<()> {
+pub(crate) fn recovered_below(record: &HealingEvent, most: i64) -> Result<()> {
     let status = record::status(record);
     let took = record::millis(status.recovery.as_ref()).context("no recovery")?;
     let (symptom, chain) = (&record.spec.symptom, record::chain(record));

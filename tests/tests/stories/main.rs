@@ -12,6 +12,7 @@ mod guards;
 mod forgery;
 mod approval;
 mod failures;
+mod revisions;
 mod alone;
 mod storm;
 mod outages;
@@ -80,6 +81,11 @@ fn shared() -> Vec<Story> {
         story("j-tenants-cannot-forge-records", forgery::is_refused),
         story("q-approval-is-a-right-of-its-own", approval::is_real_rbac),
         story("l-evicted-garbage-is-removed", failures::evicted),
+        story(
+            "o-deadlocked-stateful-set-is-rolled-back",
+            revisions::deadlocked_stateful_set,
+        ),
+        story("o-daemon-set-is-rolled-back", revisions::daemon_set),
         story("l-daemon-set-is-rolled", failures::daemon_set),
         story("l-stateful-set-is-rolled", failures::stateful_set),
         story("l-out-of-memory-is-restarted", failures::out_of_memory),

@@ -1,4 +1,5 @@
-//! `restartPod`: every pod that shows the failure, oldest first, at most ten.
+//! `restartPod`: every pod that shows the failure, oldest first, at most ten; first of all those of another template that an
+//! ordered rollout waits for.
 
 use super::{PODS_MAX, remove};
 use crate::detect::detector;
@@ -10,6 +11,14 @@ use crate::view::PodView;
 
 pub(super) fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
     let view = case.view;
+    let blocking: Vec<Request> = view
+        .blocking()
+        .take(PODS_MAX)
+        .map(|one| remove(case, one.facts()))
+        .collect();
+    if !blocking.is_empty() {
+        return Ok(blocking);
+    }
     let detector = detector(case.trigger);
     let failing: Vec<&PodFacts> = detector
         .pods(view)

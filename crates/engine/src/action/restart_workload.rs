@@ -3,8 +3,6 @@
 //! A restart is a revision of its own, and only so many are kept: repeated restarts push the last good
 //! one out of the history, after which nothing is left to roll back to.
 
-use kubemend_api::targets::WorkloadKind;
-
 use crate::detect::detector;
 use crate::episode::{Done, Request, Verb};
 use crate::facts::Updates;
@@ -88,9 +86,6 @@ fn is_spared(one: &PodView<'_>, case: &Case<'_>) -> bool {
 /// that has proven itself.
 fn drops_the_last_good(case: &Case<'_>) -> bool {
     let (world, workload) = (case.view.world, case.view.workload);
-    if workload.key.kind != WorkloadKind::Deployment {
-        return false;
-    }
     let mut revisions: Vec<_> = world.revisions_of(&case.view.key).collect();
     revisions.sort_unstable_by_key(|one| one.revision);
     // The present one becomes an old one.

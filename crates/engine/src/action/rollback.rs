@@ -1,14 +1,19 @@
 //! `rollback`: back to the newest other revision, proven or simply previous.
+//!
+//! Where the workload's controller does not replace a broken pod by itself, the template alone mends nothing: the step
+//! goes on with the pods that the revision left behind.
 
 use kubemend_api::actions::{Rollback, RollbackTo};
-use kubemend_api::targets::WorkloadKind;
 
-use crate::episode::{Done, Request, Verb};
-use crate::facts::{RevisionFacts, TargetKey};
+use super::{PODS_MAX, remove};
+use crate::episode::{Attempt, Done, Episode, Outcome, Request, Verb};
+use crate::facts::{RevisionFacts, TargetKey, Updates};
 use crate::guard::Case;
+use crate::health;
 use crate::hold::{No, Skip};
 use crate::moment::{Millis, Moment};
 use crate::proof;
+use crate::view::{PodView, View};
 use crate::world::World;
 
 /// A revision that was rolled back from is bad for so long.
@@ -18,15 +23,15 @@ const BAD_FOR: Millis = 24 * 3_600_000;
 const DEFAULT_PER_DAY: u32 = 1;
 
 pub(super) fn resolve(parameters: &Rollback, case: &Case<'_>) -> Result<Vec<Request>, No> {
+    if let Some(episode) = unfinished(case) {
+        let recent = health::stretch(case.view, Some(episode), Some(case.step));
+        let left = left_behind(case.view, episode, recent).into_iter();
+        // With nothing left by now, the attempt is its verification.
+        let left = left.take(PODS_MAX);
+        return Ok(left.map(|one| remove(case, one.facts())).collect());
+    }
     let (view, world) = (case.view, case.view.world);
     let workload = view.workload;
-    if workload.key.kind != WorkloadKind::Deployment {
-        let why = format!(
-            "a {} has no revisions that can be put back",
-            workload.key.kind
-        );
-        return Err(Skip::CannotApply { why }.into());
-    }
     if workload.paused {
         let why = "the Deployment is paused".to_owned();
         return Err(Skip::CannotApply { why }.into());
@@ -53,6 +58,11 @@ pub(super) fn resolve(parameters: &Rollback, case: &Case<'_>) -> Result<Vec<Requ
         .filter(trusted)
         .max_by_key(|one| one.revision)
         .ok_or(Skip::NoProvenRevision)?;
+    if workload.updates == Updates::ByHand && runs_a_third(view, target) {
+        let why = "its updates reach the pods by hand only, and some pods run a third revision";
+        let why = why.to_owned();
+        return Err(Skip::CannotApply { why }.into());
+    }
     Ok(vec![Request {
         verb: Verb::Rollback,
         name: target.name.name.clone(),
@@ -62,6 +72,61 @@ pub(super) fn resolve(parameters: &Rollback, case: &Case<'_>) -> Result<Vec<Requ
         result: None,
         detail: None,
     }])
+}
+
+/// Some pods are neither of the present template nor of that revision. Where nobody brings a template to the pods
+/// that stay, they would go on as they are, and the workload would be of two revisions.
+fn runs_a_third(view: &View<'_>, target: &RevisionFacts) -> bool {
+    let mut known = view.pods.iter().filter_map(|one| one.hash);
+    known.any(|hash| *hash != view.workload.hash && *hash != target.hash)
+}
+
+/// The episode, where this step put the present template back and has not come to its end with that: what the revision left
+/// behind was not removed yet, or could not be.
+fn unfinished<'a>(case: &Case<'a>) -> Option<&'a Episode> {
+    let episode = case.episode?;
+    let last = episode.last_attempt()?;
+    let goes_on = last.step == case.step.name
+        && matches!(last.outcome, Some(Outcome::Partial | Outcome::NotApplied));
+    (goes_on && since_rollback(case.view, episode).is_some()).then_some(episode)
+}
+
+/// This step is in the middle of a rollback: whatever admitted it has been judged.
+pub fn is_unfinished(case: &Case<'_>) -> bool {
+    unfinished(case).is_some()
+}
+
+/// The attempts after the one that put the present template back.
+fn since_rollback<'a>(view: &View<'_>, episode: &'a Episode) -> Option<&'a [Attempt]> {
+    let brought = |one: &Request| {
+        one.verb == Verb::Rollback
+            && one.result == Some(Done::Applied)
+            && one.to.as_ref() == Some(&view.workload.hash)
+    };
+    let attempts = &episode.state.attempts;
+    let rollback = |one: &Attempt| one.requests.iter().any(brought);
+    let at = attempts.iter().rposition(rollback)?;
+    Some(&attempts[at + 1..])
+}
+
+/// The pods that a rollback of this episode left behind and that it has to remove itself. Each name goes once: a pod
+/// that comes back as it was would do so again.
+pub fn left_behind<'v, 'a>(
+    view: &'v View<'a>,
+    episode: &Episode,
+    recent: Millis,
+) -> Vec<&'v PodView<'a>> {
+    let Some(since) = since_rollback(view, episode) else {
+        return Vec::new();
+    };
+    let removed = |one: &PodView<'_>| {
+        let mut gone = since.iter().flat_map(|one| &one.requests);
+        gone.any(|request| {
+            request.name == one.facts().name.name
+                && request.result.is_some_and(|done| done != Done::NotApplied)
+        })
+    };
+    view.outdated(recent).filter(|one| !removed(one)).collect()
 }
 
 /// Whether this target was rolled back from that template within 24 h.

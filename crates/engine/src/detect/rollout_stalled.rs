@@ -42,7 +42,9 @@ fn unmoved(view: &View<'_>) -> Option<Moment> {
     let workload = view.workload;
     let by_itself = workload.updates != Updates::ByHand && workload.observed;
     let seen = view.world.workload(&view.key)?;
-    (by_itself && workload.rolling).then_some(seen.progress.moved)
+    // A rollout back to the revision that most pods have is none for a StatefulSet's status.
+    let rolling = workload.rolling || view.blocking().next().is_some();
+    (by_itself && rolling).then_some(seen.progress.moved)
 }
 
 impl Detect for RolloutStalled {

@@ -212,6 +212,17 @@ pub struct SlimWorkloadStatus {
     pub conditions: Vec<SlimCondition>,
 }
 
+/// A ControllerRevision. Its data are whatever its owner puts there: StatefulSets and DaemonSets a patch with their
+/// template, other owners something else.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimRevision {
+    pub metadata: SlimMeta,
+    pub data: Value,
+    pub revision: i64,
+}
+
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(default)]
 #[allow(missing_docs)]

@@ -2,17 +2,33 @@
 
 use std::fmt::Write as _;
 
+use kubemend_api::targets::WorkloadKind;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+/// The label of a StatefulSet's or DaemonSet's pod that names its revision.
+pub const REVISION_LABEL: &str = "controller-revision-hash";
+
+/// Where a revision of a workload of that kind holds the template.
+pub const fn pointer(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment => "/spec/template",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "/data/spec/template",
+    }
+}
 
 /// A hash over the stored template without `pod-template-hash` and restart annotations: two
 /// revisions that differ only by a restart are one. Never the label: it depends on the API
 /// server's defaulting and on collisions. Sixteen hex digits.
 pub fn hash(template: &Value) -> String {
     let mut template = template.clone();
+    if let Some(template) = template.as_object_mut() {
+        // A ControllerRevision holds a patch, which says how it is to be applied.
+        template.remove("$patch");
+    }
     if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
         without(metadata, "labels", |key| {
-            key == "pod-template-hash" || key == "controller-revision-hash"
+            key == "pod-template-hash" || key == REVISION_LABEL
         });
         without(metadata, "annotations", |key| key.ends_with("/restartedAt"));
         metadata.remove("creationTimestamp");
@@ -81,8 +97,11 @@ mod tests {
         let restarted = json!({"metadata": {"labels": {"app": "a", "pod-template-hash": "x"},
             "annotations": {"kubectl.kubernetes.io/restartedAt": "now"}, "creationTimestamp": null},
             "spec": {"containers": [{"image": "a:1"}]}});
+        let kept = json!({"$patch": "replace", "metadata": {"creationTimestamp": null, "labels": {"app": "a"}},
+            "spec": {"containers": [{"image": "a:1"}]}});
         let released = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"image": "a:2"}]}});
         assert_eq!(hash(&good), hash(&restarted));
+        assert_eq!(hash(&good), hash(&kept));
         assert_ne!(hash(&good), hash(&released));
         assert_eq!(hash(&good).len(), 16);
     }

@@ -5,9 +5,10 @@ use kubemend_api::targets::WorkloadKind;
 use serde_json::Value;
 
 use super::pod::{created, labels, owner};
-use super::slim::{SlimMeta, SlimWorkload, SlimWorkloadSpec};
+use super::slim::{SlimMeta, SlimRevision, SlimWorkload, SlimWorkloadSpec};
 use super::{Condition, Labels, Name, Owner, TargetKey, Text, condition, template};
 use crate::moment::Moment;
+use crate::source::Source;
 
 /// A Deployment, StatefulSet or DaemonSet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,16 +65,19 @@ pub enum GitOps {
     Flux,
 }
 
-/// A ReplicaSet of a Deployment.
+/// An earlier or the present template of a workload: a Deployment's ReplicaSet, or a ControllerRevision of a StatefulSet or
+/// DaemonSet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct RevisionFacts {
+    /// The collection that keeps it.
+    pub source: Source,
     pub name: Name,
     pub uid: Text,
     pub version: Text,
     pub owner: Option<Owner>,
     pub created: Moment,
-    /// `deployment.kubernetes.io/revision`
+    /// Its number: the newest has the highest, and one that comes back gets a new one.
     pub revision: u64,
     pub hash: Text,
     /// The operator's mark, valid only where its hash is the revision's own: annotations get copied.
@@ -170,24 +174,60 @@ impl WorkloadFacts {
 
 impl RevisionFacts {
     /// Reads a ReplicaSet.
-    pub fn read(object: &SlimWorkload) -> Self {
-        let meta = &object.metadata;
-        let hash = template::hash(&object.spec.template);
-        let annotation = |key: &str| meta.annotations.get(key);
+    pub fn of_replica_set(object: &SlimWorkload) -> Self {
+        let number = object.metadata.annotations.get(REVISION);
+        let number = number.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let template = &object.spec.template;
+        Self::read(Source::ReplicaSets, &object.metadata, number, template)
+    }
+
+    /// Reads a ControllerRevision.
+    pub fn of_controller_revision(object: &SlimRevision) -> Self {
+        let number = u64::try_from(object.revision).unwrap_or(0);
+        let template = object.data.pointer("/spec/template");
+        let template = template.unwrap_or(&Value::Null);
+        Self::read(
+            Source::ControllerRevisions,
+            &object.metadata,
+            number,
+            template,
+        )
+    }
+
+    fn read(source: Source, meta: &SlimMeta, revision: u64, template: &Value) -> Self {
+        let hash = template::hash(template);
+        let mark = meta.annotations.get(annotations::HEALTHY);
         Self {
+            source,
             name: Name::new(&meta.namespace, &meta.name),
             uid: meta.uid.as_str().into(),
             version: meta.resource_version.as_str().into(),
             owner: owner(meta),
             created: created(meta),
-            revision: annotation("deployment.kubernetes.io/revision")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0),
-            proof: annotation(annotations::HEALTHY).and_then(|text| Proof::parse(text, &hash)),
+            revision,
+            proof: mark.and_then(|text| Proof::parse(text, &hash)),
             hash: hash.into(),
         }
     }
+
+    /// The workload whose revision it would be, by the owner's kind and name.
+    pub fn target(&self) -> Option<TargetKey> {
+        let owner = self.owner.as_ref()?;
+        let kind = WorkloadKind::named(&owner.kind)?;
+        Some(TargetKey::new(kind, &self.name.namespace, &owner.name))
+    }
+
+    /// Whether a pod was made from it that has this label. A StatefulSet's controller writes the revision's name
+    /// there, a DaemonSet's what follows its own name in it.
+    pub fn is_named_by(&self, label: &str) -> bool {
+        let name = &*self.name.name;
+        let own = |owner: &Owner| name.strip_prefix(&*owner.name)?.strip_prefix('-');
+        name == label || self.owner.as_ref().and_then(own) == Some(label)
+    }
 }
+
+/// A ReplicaSet's number, as its Deployment's controller writes it.
+const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// Where `kubectl rollout restart` leaves its mark.
 const RESTARTED_AT: &str = "/metadata/annotations/kubectl.kubernetes.io~1restartedAt";

@@ -3,6 +3,7 @@
 use kubemend_api::Duration;
 
 use super::Case;
+use crate::action;
 use crate::episode::Request;
 use crate::hold::{No, Skip};
 
@@ -16,6 +17,10 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     {
         let detail = format!("not for a {kind}");
         return Err(Skip::OnlyIf { detail }.into());
+    }
+    // By now the present template is the one that the step put back.
+    if action::is_unfinished(case) {
+        return Ok(());
     }
     let Some(within) = case.step.released_within else {
         return Ok(());

@@ -16,7 +16,10 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
         ActionName::Rollback | ActionName::DeletePod | ActionName::Wait => return Ok(()),
         ActionName::RestartPod | ActionName::RestartWorkload | ActionName::Scale => {}
     }
-    if !case.view.rolling_out() {
+    // The rollout waits for just these pods.
+    let unblocks =
+        case.step.action_name() == ActionName::RestartPod && case.view.blocking().next().is_some();
+    if unblocks || !case.view.rolling_out() {
         return Ok(());
     }
     if only_new_pods_fail(case) && rollback_follows(case) {

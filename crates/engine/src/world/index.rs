@@ -138,11 +138,7 @@ impl World {
 
     fn put_workload(&mut self, facts: WorkloadFacts, now: Moment) -> (Source, Name) {
         let key = facts.key.clone();
-        let source = match key.kind {
-            WorkloadKind::Deployment => Source::Deployments,
-            WorkloadKind::StatefulSet => Source::StatefulSets,
-            WorkloadKind::DaemonSet => Source::DaemonSets,
-        };
+        let source = Source::of(key.kind);
         self.saw(source, &facts.version);
         let known = self
             .workloads
@@ -174,33 +170,30 @@ impl World {
     }
 
     fn put_revision(&mut self, revision: RevisionFacts) -> (Source, Name) {
-        let name = revision.name.clone();
-        self.saw(Source::ReplicaSets, &revision.version);
-        self.remove_revision_indexes(&name);
-        let owner = revision.owner.clone();
-        if let Some(owner) = &owner {
+        let id = (revision.source, revision.name.clone());
+        self.saw(revision.source, &revision.version);
+        self.remove_revision_indexes(&id);
+        if let Some(owner) = &revision.owner {
             self.revisions_by_owner
                 .entry(owner.uid.clone())
                 .or_default()
-                .insert(name.clone());
+                .insert(id.clone());
         }
-        self.revisions.insert(name.clone(), revision);
-        if let Some(owner) = owner {
-            let key = TargetKey::new(WorkloadKind::Deployment, &name.namespace, &owner.name);
+        let target = revision.target();
+        self.revisions.insert(id.clone(), revision);
+        if let Some(key) = target {
             self.note_unproven(&key);
         }
-        (Source::ReplicaSets, name)
+        id
     }
 
-    pub(super) fn remove_revision_indexes(&mut self, name: &Name) {
-        let owner = self
-            .revisions
-            .get(name)
-            .and_then(|revision| revision.owner.as_ref());
+    pub(super) fn remove_revision_indexes(&mut self, id: &(Source, Name)) {
+        let known = self.revisions.get(id);
+        let owner = known.and_then(|revision| revision.owner.as_ref());
         let Some(uid) = owner.map(|owner| owner.uid.clone()) else {
             return;
         };
-        remove(&mut self.revisions_by_owner, &uid, name);
+        remove(&mut self.revisions_by_owner, &uid, id);
     }
 
     fn put_namespace(&mut self, namespace: NamespaceFacts) -> (Source, Name) {

@@ -8,7 +8,7 @@ use kubemend_api::targets::WorkloadKind;
 use super::{FRESH_FOR, Pod, Takes, World};
 use crate::claim;
 use crate::episode::Episode;
-use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text};
+use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text, template};
 use crate::moment::{Millis, Moment};
 use crate::policy::{Chain, ChainRef, Policy, PolicyId, Rule, Strategy};
 use crate::source::Source;
@@ -27,7 +27,7 @@ impl World {
                 };
                 let revision = self
                     .revisions
-                    .get(&name)
+                    .get(&(Source::ReplicaSets, name))
                     .filter(|one| one.uid == owner.uid)?;
                 (WorkloadKind::Deployment, revision.owner.as_ref()?)
             }
@@ -40,53 +40,58 @@ impl World {
             .map(|_| key)
     }
 
-    /// The pods of a workload with the hash of their template, oldest first. StatefulSets and
-    /// DaemonSets do not show a template per pod: theirs is the present one once they are updated.
+    /// The pods of a workload with the hash of the template that they were made from, where it is known, oldest first.
     pub fn pods_of(&self, key: &TargetKey) -> Vec<(&Pod, Option<&Text>)> {
         let Some(workload) = self.workloads.get(key) else {
             return Vec::new();
         };
-        let uid = &workload.facts.uid;
-        let mut pods = Vec::new();
-        let mut owned_by = |owner: &Text, hash| {
-            let owner = (key.namespace.clone(), owner.clone());
-            let names = self.pods_by_owner.get(&owner).into_iter().flatten();
-            let pods_named = names.map(|name| Name {
-                namespace: key.namespace.clone(),
-                name: name.clone(),
-            });
-            pods.extend(
-                pods_named
-                    .filter_map(|name| self.pods.get(&name))
-                    .map(|pod| (pod, hash)),
-            );
-        };
-        match key.kind {
-            WorkloadKind::Deployment => {
-                self.revisions_of(key)
-                    .for_each(|one| owned_by(&one.uid, Some(&one.hash)));
-            }
+        let revisions: Vec<_> = self.revisions_of(key).collect();
+        let mut pods: Vec<(&Pod, Option<&Text>)> = match key.kind {
+            WorkloadKind::Deployment => revisions
+                .iter()
+                .flat_map(|one| {
+                    let own = self.owned_by(key, &one.uid);
+                    own.map(move |pod| (pod, Some(&one.hash)))
+                })
+                .collect(),
             WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-                let settled = workload.facts.updated >= workload.facts.desired;
-                owned_by(uid, settled.then_some(&workload.facts.hash));
+                let hash = |pod: &Pod| {
+                    let label = pod.facts.labels.get(template::REVISION_LABEL)?;
+                    let revision = revisions.iter().find(|one| one.is_named_by(label))?;
+                    Some(&revision.hash)
+                };
+                let own = self.owned_by(key, &workload.facts.uid);
+                own.map(|pod| (pod, hash(pod))).collect()
             }
-        }
+        };
         pods.sort_by(|(a, _), (b, _)| {
             (a.facts.created, &a.facts.name).cmp(&(b.facts.created, &b.facts.name))
         });
         pods
     }
 
-    /// The ReplicaSets of a Deployment, by name.
+    /// The pods of a controller in the target's namespace.
+    fn owned_by<'a>(&'a self, key: &TargetKey, uid: &Text) -> impl Iterator<Item = &'a Pod> {
+        let owner = (key.namespace.clone(), uid.clone());
+        let names = self.pods_by_owner.get(&owner).into_iter().flatten();
+        let names = names.map(move |name| Name {
+            namespace: key.namespace.clone(),
+            name: name.clone(),
+        });
+        names.filter_map(|name| self.pods.get(&name))
+    }
+
+    /// The revisions of a workload, by name.
     pub fn revisions_of(&self, key: &TargetKey) -> impl Iterator<Item = &RevisionFacts> {
         let uid = self.workloads.get(key).map(|workload| &workload.facts.uid);
-        let names = uid
+        let ids = uid
             .and_then(|uid| self.revisions_by_owner.get(uid))
             .into_iter()
             .flatten();
-        // An owner counts only in its own namespace.
-        let own = names.filter(|name| name.namespace == key.namespace);
-        own.filter_map(|name| self.revisions.get(name))
+        // An owner counts only in its own namespace, and only for the kind of revision that it makes.
+        let source = Source::of_revisions(key.kind);
+        let own = ids.filter(move |(one, name)| *one == source && name.namespace == key.namespace);
+        own.filter_map(|id| self.revisions.get(id))
     }
 
     /// What a revision has proven: its own mark, or the memory of a DryRun, whichever is longer.
@@ -226,12 +231,8 @@ impl World {
 
     /// The view of that kind of workload was current at some time after `at`.
     pub(crate) fn is_seen_since(&self, kind: WorkloadKind, at: Moment) -> bool {
-        let source = match kind {
-            WorkloadKind::Deployment => Source::Deployments,
-            WorkloadKind::StatefulSet => Source::StatefulSets,
-            WorkloadKind::DaemonSet => Source::DaemonSets,
-        };
-        self.fresh.get(&source).is_some_and(|fresh| fresh.at >= at)
+        let fresh = self.fresh.get(&Source::of(kind));
+        fresh.is_some_and(|fresh| fresh.at >= at)
     }
 
     /// When the next of the views becomes stale unless it is refreshed.

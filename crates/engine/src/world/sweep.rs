@@ -34,10 +34,11 @@ impl World {
             Source::Deployments => self.workload_gone(WorkloadKind::Deployment, name, uid),
             Source::StatefulSets => self.workload_gone(WorkloadKind::StatefulSet, name, uid),
             Source::DaemonSets => self.workload_gone(WorkloadKind::DaemonSet, name, uid),
-            Source::ReplicaSets => {
-                self.revisions.get(name).is_some_and(|one| same(&one.uid)) && {
-                    self.remove_revision_indexes(name);
-                    let revision = self.revisions.remove(name);
+            Source::ReplicaSets | Source::ControllerRevisions => {
+                let id = (source, name.clone());
+                self.revisions.get(&id).is_some_and(|one| same(&one.uid)) && {
+                    self.remove_revision_indexes(&id);
+                    let revision = self.revisions.remove(&id);
                     revision.is_some_and(|one| {
                         self.proofs.remove(&one.uid);
                         true
@@ -155,7 +156,10 @@ impl World {
             Source::Deployments => workloads(WorkloadKind::Deployment),
             Source::StatefulSets => workloads(WorkloadKind::StatefulSet),
             Source::DaemonSets => workloads(WorkloadKind::DaemonSet),
-            Source::ReplicaSets => self.revisions.keys().cloned().collect(),
+            Source::ReplicaSets | Source::ControllerRevisions => {
+                let kept = self.revisions.keys().filter(|(one, _)| *one == source);
+                kept.map(|(_, name)| name.clone()).collect()
+            }
             Source::Namespaces => self
                 .namespaces
                 .keys()

@@ -2,12 +2,12 @@
 
 use kubemend_api::targets::WorkloadKind;
 use kubemend_api::triggers::{ConditionStatus, Probe};
-use kubemend_engine::Moment;
 use kubemend_engine::change::Object;
 use kubemend_engine::facts::{
     Checks, Condition, Container, Labels, Name, Owner, Phase as PodPhase, PodFacts, Proof, Rare,
-    RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates, WorkloadFacts,
+    RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates, WorkloadFacts, template,
 };
+use kubemend_engine::{Moment, Source};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -131,6 +131,18 @@ fn labels(key: &TargetKey) -> Labels {
     Labels::new([("app".into(), key.name.clone())].into())
 }
 
+/// A pod of a StatefulSet or DaemonSet names its revision.
+fn pod_labels(key: &TargetKey, hash: &str) -> Labels {
+    let revision: Text = revision_name(key, hash).as_str().into();
+    Labels::new(
+        [
+            ("app".into(), key.name.clone()),
+            (template::REVISION_LABEL.into(), revision),
+        ]
+        .into(),
+    )
+}
+
 pub fn revision() -> impl Strategy<Value = Object> {
     (
         target(),
@@ -139,15 +151,15 @@ pub fn revision() -> impl Strategy<Value = Object> {
         0u64..4,
         of((moment(), any::<i64>())),
     )
-        .prop_map(|(mut key, hash, created, revision, proof)| {
-            key.kind = WorkloadKind::Deployment;
+        .prop_map(|(key, hash, created, revision, proof)| {
             let name = revision_name(&key, &hash);
             Object::Revision(RevisionFacts {
+                source: Source::of_revisions(key.kind),
                 name: Name::new(&key.namespace, &name),
                 uid: format!("{}/{name}", key.namespace).as_str().into(),
                 version: "8".into(),
                 owner: Some(Owner {
-                    kind: "Deployment".into(),
+                    kind: key.kind.as_str().into(),
                     name: key.name.clone(),
                     uid: uid_of(&key),
                 }),
@@ -265,7 +277,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
                     name: Name::new(&key.namespace, &name),
                     uid: format!("{}/{name}", key.namespace).as_str().into(),
                     owner: Some(owner.into()),
-                    labels: labels(&key),
+                    labels: pod_labels(&key, &hash),
                     created,
                     deleting,
                     disrupted,

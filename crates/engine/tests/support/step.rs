@@ -303,7 +303,9 @@ fn delete_workload(stage: &mut Stage, name: &str) {
         .filter(|(source, one)| {
             *one.namespace == *toy.namespace
                 && match source {
-                    Source::Pods | Source::ReplicaSets => one.name.starts_with(&prefix),
+                    Source::Pods | Source::ReplicaSets | Source::ControllerRevisions => {
+                        one.name.starts_with(&prefix)
+                    }
                     Source::Deployments | Source::StatefulSets | Source::DaemonSets => {
                         *one.name == *name
                     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kubemend_engine::facts::template::REVISION_LABEL;
 use serde_json::{Value, json};
 
 use super::app::App;
@@ -26,6 +27,9 @@ struct Pod {
     ready_changed: i64,
     last: Option<(i64, i64, i64)>,
     backoff: i64,
+    /// Its place in a StatefulSet, or its node in a DaemonSet.
+    place: usize,
+    uid: String,
 }
 
 const BACKOFF_CAP: i64 = 300_000;
@@ -226,15 +230,63 @@ impl Toy {
         }
     }
 
-    /// One action of the controller: surge by one, and an old pod goes when a new one is ready.
+    /// One action of the controller.
     fn control(&mut self, now: i64) -> bool {
+        match self.kind.as_str() {
+            "StatefulSet" => self.control_ordered(now),
+            "DaemonSet" => self.control_placed(now),
+            _ => self.control_surging(now),
+        }
+    }
+
+    /// A StatefulSet's: one pod after the other; one that is not ready is waited for, whatever its revision.
+    fn control_ordered(&mut self, now: i64) -> bool {
+        for place in 0..self.replicas {
+            match self.pods.iter().find(|pod| pod.place == place) {
+                None => {
+                    self.create(now, place);
+                    return true;
+                }
+                Some(pod) if !pod.ready => return false,
+                Some(_) => {}
+            }
+        }
+        let by_hand = self.raw["spec"]["updateStrategy"]["type"] == "OnDelete";
+        let old = self
+            .pods
+            .iter()
+            .filter(|pod| pod.revision != self.revision && !by_hand);
+        let topmost = old.max_by_key(|pod| pod.place);
+        topmost
+            .map(|pod| pod.name.clone())
+            .is_some_and(|name| self.kill(&name))
+    }
+
+    /// A DaemonSet's: old pods that are not ready go at once, of the others one at a time.
+    fn control_placed(&mut self, now: i64) -> bool {
+        let taken = |place: &usize| self.pods.iter().any(|pod| pod.place == *place);
+        if let Some(place) = (0..self.replicas).find(|place| !taken(place)) {
+            self.create(now, place);
+            return true;
+        }
+        let by_hand = self.raw["spec"]["updateStrategy"]["type"] == "OnDelete";
+        let all_ready = self.pods.iter().all(|pod| pod.ready);
+        let mut old = self.pods.iter().filter(|pod| pod.revision != self.revision);
+        let victim = old.find(|pod| !by_hand && (all_ready || !pod.ready));
+        victim
+            .map(|pod| pod.name.clone())
+            .is_some_and(|name| self.kill(&name))
+    }
+
+    /// A Deployment's: surge by one, and an old pod goes when a new one is ready.
+    fn control_surging(&mut self, now: i64) -> bool {
         let (own, old): (Vec<&Pod>, Vec<&Pod>) = self
             .pods
             .iter()
             .partition(|pod| pod.revision == self.revision);
         let surge = usize::from(!old.is_empty());
         if own.len() < self.replicas && self.pods.len() < self.replicas + surge {
-            self.create(now);
+            self.create(now, 0);
             return true;
         }
         let ready = self.pods.iter().filter(|pod| pod.ready).count();
@@ -248,7 +300,7 @@ impl Toy {
         self.kill(&victim)
     }
 
-    fn create(&mut self, now: i64) {
+    fn create(&mut self, now: i64, place: usize) {
         self.serial += 1;
         let mut app = self
             .apps
@@ -266,8 +318,15 @@ impl Toy {
         } else {
             State::Starting(now + 1000)
         };
+        let name = if self.kind == "StatefulSet" {
+            format!("{}-{place}", self.name)
+        } else {
+            format!("{}-{}", self.name, self.serial)
+        };
         self.pods.push(Pod {
-            name: format!("{}-{}", self.name, self.serial),
+            uid: format!("{name}-{}-uid", self.serial),
+            name,
+            place,
             revision: self.revision,
             created,
             app,
@@ -284,6 +343,7 @@ impl Toy {
     pub fn pods(&self) -> Vec<Value> {
         let object = |pod: &Pod| {
             let mut value = self.pod(&pod.name, pod.revision, pod.created);
+            value["metadata"]["uid"] = json!(pod.uid);
             value["status"] = pod.status();
             value
         };
@@ -301,11 +361,17 @@ impl Toy {
         } else {
             (self.kind.as_str(), self.name.clone(), self.uid.clone())
         };
+        let mut labels = json!({ "app": self.name });
+        match self.kind.as_str() {
+            "StatefulSet" => labels[REVISION_LABEL] = json!(format!("{}-r{revision}", self.name)),
+            "DaemonSet" => labels[REVISION_LABEL] = json!(format!("r{revision}")),
+            _ => {}
+        }
         json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {
                 "name": name, "namespace": self.namespace, "uid": format!("{name}-uid"),
-                "creationTimestamp": time(created), "labels": { "app": self.name },
+                "creationTimestamp": time(created), "labels": labels,
                 "ownerReferences": [{ "kind": kind, "name": owner, "uid": uid, "controller": true }],
             },
             "spec": { "containers": [{ "name": "app" }] },
@@ -313,59 +379,42 @@ impl Toy {
     }
 
     /// The workload and its revisions, given its pods as the API server has them.
-    #[allow(clippy::similar_names)] // owner and owned
     pub fn objects(&self, pods: &[Value]) -> Vec<Value> {
-        let owner = |revision: u64| format!("{}-r{revision}", self.uid);
-        let owned = |pod: &&Value, uid: &str| pod["metadata"]["ownerReferences"][0]["uid"] == uid;
-        let is_ready = |pod: &&Value| {
+        let is_ready = |pod: &&&Value| {
             let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
             conditions
                 .clone()
                 .any(|one| one["type"] == "Ready" && one["status"] == "True")
         };
-        let of_revision =
-            |revision: u64| pods.iter().filter(move |pod| owned(pod, &owner(revision)));
-        let deployment = self.kind == "Deployment";
-        let mut objects = Vec::new();
-        let mine: Vec<&Value> = if deployment {
-            self.releases
-                .keys()
-                .flat_map(|revision| of_revision(*revision))
-                .collect()
-        } else {
-            pods.iter().filter(|pod| owned(pod, &self.uid)).collect()
+        let of = |revision: u64| {
+            let is_owned = move |pod: &&Value| self.is_of(pod, revision);
+            pods.iter().filter(is_owned).collect::<Vec<_>>()
         };
-        let updated = if deployment {
-            of_revision(self.revision).count()
-        } else {
-            mine.len()
-        };
-        let ready = mine.iter().filter(|pod| is_ready(pod)).count();
-        for (revision, (number, created)) in self.releases.iter().filter(|_| deployment) {
-            let mut annotations =
-                json!({ "deployment.kubernetes.io/revision": number.to_string() });
-            if let Some(seconds) = self.proven.get(revision) {
-                let mark = format!(
-                    "{}@{}/{seconds}",
-                    objects::hash(&self.name, *revision),
-                    time(*created)
-                );
-                annotations["kubemend.io/healthy"] = json!(mark);
+        let mine: Vec<&Value> = self.releases.keys().flat_map(|one| of(*one)).collect();
+        let updated = of(self.revision).len();
+        let ready = mine.iter().filter(is_ready).count();
+        let mut objects: Vec<_> = self
+            .releases
+            .iter()
+            .map(|(revision, (number, created))| {
+                self.kept(*revision, *number, *created, of(*revision).len())
+            })
+            .collect();
+        let status = match self.kind.as_str() {
+            "DaemonSet" => {
+                json!({ "observedGeneration": 1, "desiredNumberScheduled": self.replicas, "updatedNumberScheduled": updated, "numberAvailable": ready })
             }
-            objects.push(json!({
-                "apiVersion": "apps/v1", "kind": "ReplicaSet",
-                "metadata": {
-                    "name": format!("{}-r{revision}", self.name), "namespace": self.namespace,
-                    "uid": owner(*revision), "creationTimestamp": time(*created), "annotations": annotations,
-                    "ownerReferences": [{ "kind": self.kind, "name": self.name, "uid": self.uid, "controller": true }],
-                },
-                "spec": { "replicas": of_revision(*revision).count(), "template": objects::template(&self.name, *revision) },
-            }));
-        }
-        let status = if self.kind == "DaemonSet" {
-            json!({ "observedGeneration": 1, "desiredNumberScheduled": self.replicas, "updatedNumberScheduled": updated, "numberAvailable": ready })
-        } else {
-            json!({ "observedGeneration": 1, "replicas": mine.len(), "updatedReplicas": updated, "availableReplicas": ready })
+            kind => {
+                let mut status = json!({ "observedGeneration": 1, "replicas": mine.len(), "updatedReplicas": updated, "availableReplicas": ready });
+                if kind == "StatefulSet" {
+                    let mut old = self.releases.keys().filter(|one| **one != self.revision);
+                    let current = old.find(|one| !of(**one).is_empty());
+                    let name = |revision: u64| json!(format!("{}-r{revision}", self.name));
+                    status["currentRevision"] = name(*current.unwrap_or(&self.revision));
+                    status["updateRevision"] = name(self.revision);
+                }
+                status
+            }
         };
         let mut workload = json!({
             "apiVersion": "apps/v1", "kind": self.kind,
@@ -379,5 +428,44 @@ impl Toy {
         objects::merge(&mut workload, &self.raw);
         objects.push(workload);
         objects
+    }
+
+    /// Whether a pod was made from that revision.
+    fn is_of(&self, pod: &Value, revision: u64) -> bool {
+        let like = self.pod("", revision, 0);
+        let same = |path: &str| pod.pointer(path) == like.pointer(path);
+        let label = format!("/metadata/labels/{REVISION_LABEL}");
+        same("/metadata/ownerReferences/0/uid") && same(&label)
+    }
+
+    /// A revision as its controller keeps it.
+    fn kept(&self, revision: u64, number: u64, created: i64, pods: usize) -> Value {
+        let mut template = objects::template(&self.name, revision);
+        let mut annotations = json!({});
+        if let Some(seconds) = self.proven.get(&revision) {
+            let hash = objects::hash(&self.name, revision);
+            annotations["kubemend.io/healthy"] =
+                json!(format!("{hash}@{}/{seconds}", time(created)));
+        }
+        let mut kept = json!({
+            "apiVersion": "apps/v1",
+            "metadata": {
+                "name": format!("{}-r{revision}", self.name), "namespace": self.namespace,
+                "uid": format!("{}-r{revision}", self.uid), "creationTimestamp": time(created), "annotations": annotations,
+                "ownerReferences": [{ "kind": self.kind, "name": self.name, "uid": self.uid, "controller": true }],
+            },
+        });
+        if self.kind == "Deployment" {
+            kept["kind"] = json!("ReplicaSet");
+            kept["metadata"]["annotations"]["deployment.kubernetes.io/revision"] =
+                json!(number.to_string());
+            kept["spec"] = json!({ "replicas": pods, "template": template });
+        } else {
+            template["$patch"] = json!("replace");
+            kept["kind"] = json!("ControllerRevision");
+            kept["data"] = json!({ "spec": { "template": template } });
+            kept["revision"] = json!(number);
+        }
+        kept
     }
 }

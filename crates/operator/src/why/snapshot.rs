@@ -20,12 +20,13 @@ const WITHIN: Duration = Duration::from_secs(30);
 const LIST_MAX: usize = 256 << 20;
 
 /// Without these nothing can be said.
-const ESSENTIAL: [Source; 6] = [
+const ESSENTIAL: [Source; 7] = [
     Source::Pods,
     Source::Deployments,
     Source::StatefulSets,
     Source::DaemonSets,
     Source::ReplicaSets,
+    Source::ControllerRevisions,
     Source::Policies,
 ];
 

@@ -12,6 +12,7 @@ use super::{WITHIN, version};
 
 /// The mark: on which revision, under which preconditions.
 pub(crate) struct Mark<'a> {
+    pub(crate) kept_in: Source,
     pub(crate) revision: &'a Name,
     pub(crate) uid: &'a str,
     pub(crate) version: &'a str,
@@ -30,7 +31,7 @@ pub(crate) async fn prove(
     let body = json!({"metadata": {
         "uid": mark.uid, "resourceVersion": mark.version, "annotations": {key: value},
     }});
-    let path = call::path(Source::ReplicaSets, mark.revision);
+    let path = call::path(mark.kept_in, mark.revision);
     let object = call::send(client, Request::merge(&path, &body), WITHIN).await?;
-    Ok(version(Source::ReplicaSets, &object))
+    Ok(version(mark.kept_in, &object))
 }

@@ -8,7 +8,7 @@ use kubemend_status::Failure;
 use kubemend_status::call::{self, Request};
 use serde_json::{Value, json};
 
-use super::{Answer, Hand, Look, Sight, change, mark, parse, source, version};
+use super::{Answer, Hand, Look, Sight, change, mark, parse, version};
 
 /// What is judged: the workload's UID, its template, and when it was restarted before.
 struct Restart<'a> {
@@ -21,7 +21,7 @@ struct Restart<'a> {
 /// The template's restart mark, `from` → `to`.
 pub(super) async fn run(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
     let target = episode.target();
-    let source = source(&target);
+    let source = Source::of(target.kind);
     let path = call::path(source, &target.as_name());
     let judged = Restart {
         episode,

@@ -8,7 +8,7 @@ use kubemend_status::Failure;
 use kubemend_status::call::{self, Request};
 use serde_json::{Value, json};
 
-use super::{Answer, Hand, Look, Sight, change, mark, parse, source, version};
+use super::{Answer, Hand, Look, Sight, change, mark, parse, version};
 
 /// What is judged: the named revision, and the hash and UID of the workload before.
 struct Template<'a> {
@@ -21,7 +21,7 @@ struct Template<'a> {
 /// The named revision's template, hash `from` → hash `to`.
 pub(super) async fn run(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
     let target = episode.target();
-    let source = source(&target);
+    let source = Source::of(target.kind);
     let path = call::path(source, &target.as_name());
     change(
         hand,
@@ -72,24 +72,26 @@ async fn revision(
     wanted: &Wanted,
 ) -> Result<Option<Value>, Failure> {
     let name = Name::new(&episode.id.namespace, &wanted.name);
-    let json = match hand
-        .send(Request::get(call::path(Source::ReplicaSets, &name)))
-        .await
-    {
+    let kind = episode.kind();
+    let path = call::path(Source::of_revisions(kind), &name);
+    let json = match hand.send(Request::get(path)).await {
         Err(Failure::NotFound(_)) => return Ok(None),
         answer => answer?,
     };
     let mut seen = parse(&json)?;
     // Never by index: that panics where an answer holds a list instead of a map.
-    let template = seen.pointer_mut("/spec/template").map(Value::take);
+    let template = seen.pointer_mut(template::pointer(kind)).map(Value::take);
     let template = template.unwrap_or_default();
     let same = seen["metadata"]["uid"] == *wanted.uid
         && Some(template::hash(&template).as_str()) == wanted.to.as_deref();
     Ok(same.then(|| as_released(template)))
 }
 
-/// The template as it was released: what the ReplicaSet controller and restarts added is left out.
+/// The template as it was released: what its controller and restarts added is left out.
 fn as_released(mut template: Value) -> Value {
+    if let Some(template) = template.as_object_mut() {
+        template.remove("$patch");
+    }
     if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("creationTimestamp");
         if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
@@ -125,7 +127,7 @@ mod tests {
         let template = json!({
             "metadata": {"creationTimestamp": null, "labels": {"app": "web", "pod-template-hash": "x"},
                 "annotations": {"kubectl.kubernetes.io/restartedAt": "now"}},
-            "spec": {"containers": []},
+            "spec": {"containers": []}, "$patch": "replace",
         });
         let before = template::hash(&template);
         let released = as_released(template);

@@ -7,7 +7,7 @@ use kubemend_status::call::{self, Request};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Hand, Look, Sight, change, source, version};
+use super::{Answer, Hand, Look, Sight, change, version};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -46,7 +46,7 @@ pub(super) async fn run(
     from: u32,
     to: u32,
 ) -> Answer {
-    let source = source(target);
+    let source = Source::of(target.kind);
     let path = format!("{}/scale", call::path(source, &target.as_name()));
     change(
         hand,

@@ -54,6 +54,29 @@ fn template_of(image: &str) -> Value {
 }
 
 impl Bench {
+    /// The workload as one of that kind, with the revision before it as its controller keeps it.
+    pub fn become_kind(&self, kind: &str) {
+        let (mut web, mut record) = (
+            (*self.object("Deployment", "web")).clone(),
+            (*self.object("HealingEvent", RECORD)).clone(),
+        );
+        web["kind"] = json!(kind);
+        web["metadata"] = json!({"namespace": "shop", "name": "web"});
+        self.server.put(web);
+        let mut old = template_of("web:1");
+        old["$patch"] = json!("replace");
+        self.server.put(json!({
+            "apiVersion": "apps/v1", "kind": "ControllerRevision",
+            "metadata": {"namespace": "shop", "name": "web-abc"},
+            "data": {"spec": {"template": old}}, "revision": 1,
+        }));
+        record["spec"]["target"]["kind"] = json!(kind);
+        record["spec"]["target"]["uid"] = json!(self.uid(kind, "web"));
+        record["spec"]["targetRef"] = json!(format!("{kind}/web"));
+        self.server.put(record);
+        self.server.clear_trace();
+    }
+
     /// A Deployment `shop/web` of two replicas with image 2, the revision before it, one pod of it,
     /// and the record of its episode.
     pub fn new() -> Self {
@@ -171,7 +194,8 @@ impl Bench {
                 (ActionName::RestartWorkload, "web", uid, None, to)
             }
             Verb::Rollback => {
-                let uid = self.uid("ReplicaSet", "web-abc");
+                let kept = Source::of_revisions(episode.kind());
+                let uid = self.uid(kept.kind(), "web-abc");
                 (
                     ActionName::Rollback,
                     "web-abc",

@@ -96,7 +96,7 @@ fn version(object: &Value) -> &str {
 }
 
 /// The nodes that take pods; without any Node on the server, one that needs no object.
-fn nodes(objects: &Objects) -> Vec<String> {
+pub(super) fn nodes(objects: &Objects) -> Vec<String> {
     let all = objects.list("Node", "");
     if all.is_empty() {
         return vec!["node-0".to_owned()];

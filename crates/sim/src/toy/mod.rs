@@ -1,5 +1,5 @@
-//! A toy cluster on the fake server: Deployments, `ReplicaSet`s, `StatefulSet`s, pods, a kubelet,
-//! and budgets.
+//! A toy cluster on the fake server: Deployments, `ReplicaSet`s, `StatefulSet`s, `DaemonSet`s, pods, a
+//! kubelet, and budgets.
 //!
 //! What a pod does is told by the annotation [`PROGRAM`] of its template; see [`Program`].
 //!
@@ -19,6 +19,7 @@
 //! ```
 
 mod budget;
+mod daemonset;
 mod deployment;
 mod garbage;
 mod kubelet;
@@ -26,6 +27,7 @@ mod meta;
 mod podstatus;
 mod program;
 mod replicaset;
+mod revisions;
 mod rollout;
 mod run;
 mod statefulset;
@@ -38,7 +40,8 @@ use tokio::{task::JoinHandle, time::sleep};
 
 pub use self::program::{PROGRAM, Program};
 use self::{
-    garbage::Garbage, kubelet::Kubelet, replicaset::ReplicaSets, statefulset::StatefulSets,
+    daemonset::DaemonSets, garbage::Garbage, kubelet::Kubelet, replicaset::ReplicaSets,
+    statefulset::StatefulSets,
 };
 use crate::{objects::Objects, server::Server};
 
@@ -111,6 +114,7 @@ struct World {
     settings: Settings,
     replica_sets: ReplicaSets,
     stateful_sets: StatefulSets,
+    daemon_sets: DaemonSets,
     kubelet: Kubelet,
     garbage: Garbage,
 }
@@ -122,6 +126,7 @@ impl World {
             settings,
             replica_sets: ReplicaSets::default(),
             stateful_sets: StatefulSets::default(),
+            daemon_sets: DaemonSets::default(),
             kubelet,
             garbage: Garbage::default(),
         }
@@ -136,6 +141,7 @@ impl World {
             let progress = deployment::pass(objects);
             self.replica_sets.pass(objects);
             self.stateful_sets.pass(objects);
+            self.daemon_sets.pass(objects);
             let kubelet = self.kubelet.pass(objects);
             budget::pass(objects);
             if objects.version() == before {
@@ -185,6 +191,17 @@ pub fn stateful_set(namespace: &str, name: &str, replicas: u32, program: &str) -
     }
     spec["serviceName"] = json!(name);
     set["spec"] = spec;
+    set
+}
+
+/// A `DaemonSet` to put on the server, whose pods run a program, one on each node.
+pub fn daemon_set(namespace: &str, name: &str, program: &str) -> Value {
+    let mut set = stateful_set(namespace, name, 1, program);
+    set["kind"] = json!("DaemonSet");
+    if let Some(spec) = set["spec"].as_object_mut() {
+        spec.remove("replicas");
+        spec.remove("serviceName");
+    }
     set
 }
 

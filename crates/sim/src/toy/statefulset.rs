@@ -7,15 +7,10 @@ use serde_json::{Value, json};
 use super::{
     meta::{by_controller, is_going, key, name, namespace, owned_by, text, uid, wanted},
     program::ORDINAL,
+    revisions::{LABEL, Revisions},
     status::insert_nonzero,
 };
-use crate::{
-    evict::is_ready,
-    objects::{Key, Objects},
-    rng::{Rng, hash},
-};
-
-const HASH: &str = "controller-revision-hash";
+use crate::{evict::is_ready, objects::Objects};
 
 /// Counts the pods that each set has made: one that comes back under its name is not the first.
 #[derive(Default)]
@@ -26,13 +21,19 @@ pub(super) struct StatefulSets {
 impl StatefulSets {
     /// Act for every `StatefulSet`.
     pub(super) fn pass(&mut self, objects: &mut Objects) {
-        let pods = by_controller(objects, "Pod");
-        for set in objects.list("StatefulSet", "") {
+        let sets = objects.list("StatefulSet", "");
+        if sets.is_empty() {
+            return;
+        }
+        let (pods, revisions) = (by_controller(objects, "Pod"), Revisions::of(objects));
+        for set in sets {
             if !is_going(&set) {
                 let mut mine = pods.get(uid(&set)).cloned().unwrap_or_default();
                 mine.sort_by_key(|pod| ordinal(pod));
                 let made = self.made.entry(uid(&set).to_owned()).or_default();
-                one(objects, made, &set, &mine);
+                // A pod names its revision in full here.
+                let present = format!("{}-{}", name(&set), revisions.present(objects, &set));
+                one(objects, made, (&set, &present), &mine);
             }
         }
     }
@@ -41,13 +42,17 @@ impl StatefulSets {
 /// One pod at a time, as `OrderedReady` has it: the lowest missing one is made once all below it are
 /// ready; then surplus ones go from the top; then old revisions are replaced from the top. So a
 /// broken pod blocks a rollout, even the one that would mend it: the real controller's trap.
-fn one(objects: &mut Objects, made: &mut u64, set: &Value, pods: &[Arc<Value>]) {
-    let revision = revision(objects, set);
-    write_status(objects, set, pods, &revision);
+fn one(
+    objects: &mut Objects,
+    made: &mut u64,
+    (set, revision): (&Value, &str),
+    pods: &[Arc<Value>],
+) {
+    write_status(objects, set, pods, revision);
     let want = usize::try_from(wanted(set)).unwrap_or(0);
     for at in 0..want {
         match pods.iter().find(|pod| ordinal(pod) == at) {
-            None => return make(objects, made, set, (at, &revision)),
+            None => return make(objects, made, set, (at, revision)),
             // A failed pod's place is filled anew under the same name.
             Some(pod) if is_over(pod) => {
                 objects.erase(&key(pod));
@@ -62,14 +67,14 @@ fn one(objects: &mut Objects, made: &mut u64, set: &Value, pods: &[Arc<Value>]) 
             objects.delete(&key(pod), false);
         }
         Some(_) => {}
-        None => roll(objects, pods, &revision),
+        None => roll(objects, pods, revision),
     }
 }
 
 /// Replaces the topmost pod of an old revision; a broken one of the new revision above it blocks.
 fn roll(objects: &mut Objects, pods: &[Arc<Value>], revision: &str) {
     for pod in pods.iter().rev() {
-        if pod["metadata"]["labels"][HASH] != revision {
+        if pod["metadata"]["labels"][LABEL] != revision {
             if !is_going(pod) {
                 objects.delete(&key(pod), false);
             }
@@ -90,7 +95,7 @@ fn make(objects: &mut Objects, made: &mut u64, set: &Value, (at, revision): (usi
         "status": {"phase": "Pending", "qosClass": "BestEffort"},
     });
     let meta = &mut pod["metadata"];
-    meta["labels"][HASH] = json!(revision);
+    meta["labels"][LABEL] = json!(revision);
     meta["labels"]["statefulset.kubernetes.io/pod-name"] = json!(pod_name);
     meta["labels"]["apps.kubernetes.io/pod-index"] = json!(at.to_string());
     meta["name"] = json!(pod_name);
@@ -101,30 +106,9 @@ fn make(objects: &mut Objects, made: &mut u64, set: &Value, (at, revision): (usi
     objects.put(pod);
 }
 
-/// The name of the template's revision, which is made where it is missing.
-fn revision(objects: &mut Objects, set: &Value) -> String {
-    let template = &set["spec"]["template"];
-    let hash = Rng::new(hash(&template.to_string())).suffix(10);
-    let revision = format!("{}-{hash}", name(set));
-    let known = Key::new("ControllerRevision", namespace(set), &revision);
-    if objects.get(&known).is_none() {
-        let mine = by_controller(objects, "ControllerRevision");
-        let number = mine.get(uid(set)).map_or(0, Vec::len) + 1;
-        objects.put(json!({
-            "apiVersion": "apps/v1", "kind": "ControllerRevision",
-            "metadata": {
-                "name": revision, "namespace": namespace(set), "ownerReferences": owned_by(set),
-                "labels": {HASH: revision},
-            },
-            "data": {"spec": {"template": template}}, "revision": number,
-        }));
-    }
-    revision
-}
-
 fn write_status(objects: &mut Objects, set: &Value, pods: &[Arc<Value>], revision: &str) {
     let living: Vec<_> = pods.iter().filter(|pod| !is_over(pod)).collect();
-    let new = |pod: &&&Arc<Value>| pod["metadata"]["labels"][HASH] == revision;
+    let new = |pod: &&&Arc<Value>| pod["metadata"]["labels"][LABEL] == revision;
     let ready = living.iter().filter(|pod| is_ready(pod)).count();
     let updated = living.iter().filter(new).count();
     let done = living
