@@ -96,6 +96,12 @@ impl Policy {
         self
     }
 
+    /// For pods without a workload that have the label of `web`.
+    #[must_use]
+    pub fn pods(self) -> Self {
+        self.kind("Pod")
+    }
+
     /// In that mode instead of Enforce.
     #[must_use]
     pub fn mode(mut self, mode: &'static str) -> Self {
@@ -156,6 +162,8 @@ impl Policy {
         } = self;
         let targets = if *all {
             "all: true".to_owned()
+        } else if *kind == "Pod" {
+            "selector: {matchLabels: {app: web}}, kinds: [Pod]".to_owned()
         } else {
             format!("names: [{{kind: {kind}, name: web}}]")
         };

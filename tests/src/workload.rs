@@ -44,7 +44,7 @@ pub fn until_replaced(seconds: u64, behaviour: &str) -> String {
     )
 }
 
-/// A Deployment of busybox containers, named `web` where nothing else is said, or a `StatefulSet` or `DaemonSet`.
+/// A Deployment of busybox containers, named `web` where nothing else is said, or another kind of apps.
 pub struct App {
     kind: &'static str,
     name: &'static str,
@@ -158,6 +158,21 @@ impl App {
     pub fn placed(mut self, member: &str) -> Self {
         member.clone_into(&mut self.placement);
         self
+    }
+
+    /// The manifest of one such pod without an owner.
+    pub fn bare(&self) -> String {
+        let workload = self.yaml();
+        let (_, template) = workload.split_once("  template:\n").unwrap_or_default();
+        let pod: Vec<&str> = template
+            .lines()
+            .map(|line| line.strip_prefix("    ").unwrap_or(line))
+            .map(|line| match line {
+                "metadata: {labels: {app: web}}" => "metadata: {name: web, labels: {app: web}}",
+                line => line,
+            })
+            .collect();
+        format!("apiVersion: v1\nkind: Pod\n{}\n", pod.join("\n"))
     }
 
     /// The manifest.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube_derive::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::timestamp::Timestamp;
@@ -12,7 +13,6 @@ pub use attempt::{EventApproval, EventAttempt, EventRequest, EventSkip, EventSpe
 use crate::Duration;
 use crate::policy::StrategyKind;
 use crate::schemas::{conditions, words};
-use crate::targets::WorkloadKind;
 
 mod attempt;
 
@@ -76,7 +76,7 @@ pub struct HealingEventSpec {
     /// What failed. Example: {apiVersion: apps/v1, kind: Deployment, name: checkout, uid: 7c3e…, templateHash: 9f86d081884c7d65}
     pub target: EventTarget,
     /// The target as one word. Example: Deployment/checkout
-    #[schemars(length(min = 1, max = 300))]
+    #[schemars(length(min = 1, max = 600))]
     pub target_ref: String,
     /// The policy that answered. Example: HealingPolicy/checkout
     #[schemars(length(min = 1, max = 300))]
@@ -94,6 +94,10 @@ pub struct HealingEventSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "words")]
     pub thresholds: BTreeMap<String, String>,
+    /// What its failing pods might share with those of other targets. Example: [{kind: Node, name: worker-3}]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    pub signs: Vec<EventSign>,
     /// The rule's objective for the recovery. Example: 30s
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recover_within: Option<Duration>,
@@ -110,11 +114,13 @@ pub struct HealingEventSpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventTarget {
-    /// The target's API version. Example: apps/v1
+    /// The target's API version; absent for an owner of a kind that is not watched. Example: apps/v1
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    pub api_version: String,
-    /// The target's kind. Example: Deployment
-    pub kind: WorkloadKind,
+    pub api_version: Option<String>,
+    /// The target's kind, with its group where the kind is not watched. Example: Deployment
+    #[schemars(length(min = 1, max = 317))]
+    pub kind: String,
     /// The target's name. Example: checkout
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
@@ -124,6 +130,52 @@ pub struct EventTarget {
     /// The operator's own hash of the pod template that failed. Example: 9f86d081884c7d65
     #[schemars(length(max = 64))]
     pub template_hash: String,
+}
+
+/// Something that the failing pods of several targets may share.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventSign {
+    /// A node, an image, or a ConfigMap or Secret that is missing. Example: Node
+    pub kind: CauseKind,
+    /// Its name; of an image its digest, or its name while it cannot be had. Example: worker-3
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// What a common cause may be.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[allow(missing_docs)] // schemars reorders documented variants
+pub enum CauseKind {
+    Node,
+    Image,
+    Object,
+}
+
+impl CauseKind {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "Node",
+            Self::Image => "Image",
+            Self::Object => "Object",
+        }
+    }
+}
+
+/// What other targets that fail now share with this one.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EventCause {
+    /// A node, an image, or a ConfigMap or Secret that is missing. Example: Node
+    pub kind: CauseKind,
+    /// Its name. Example: worker-3
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// How many targets shared it when that was noted, this one included. Example: 3
+    pub targets: i64,
 }
 
 /// The chain that a record began with.
@@ -225,6 +277,9 @@ pub struct HealingEventStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub attempts: Vec<EventAttempt>,
+    /// What at least two other targets that failed at about the same time share with this one. Example: {kind: Node, name: worker-3, targets: 3}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<EventCause>,
     /// Steps that were passed over, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]

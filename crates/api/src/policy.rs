@@ -169,7 +169,7 @@ pub struct PolicyRule {
     pub name: String,
     /// Only for workloads of these kinds. Absent: all that the policy selects. Example: [Deployment]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 3))]
+    #[schemars(length(min = 1, max = 4))]
     #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub kinds: Option<Vec<WorkloadKind>>,
     /// How far the operator may go for this rule; it lowers the policy's mode and never raises it. A rule in DryRun
@@ -261,6 +261,9 @@ pub struct PolicyStatus {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "counts")]
     pub holds: BTreeMap<String, i64>,
+    /// Jobs that fail in the policy's namespaces, absent where none does: they are counted and never touched. Example: {failing: 2, pods: 5}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<FailingJobs>,
     /// The last episodes that ended, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
@@ -269,6 +272,16 @@ pub struct PolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
+}
+
+/// Jobs that fail, as their pods show it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct FailingJobs {
+    /// Jobs whose newest pod has failed, cannot be made, or waits after a crash. Example: 2
+    pub failing: i64,
+    /// Their pods that fail. Example: 5
+    pub pods: i64,
 }
 
 /// One line of recovery history.
@@ -283,7 +296,7 @@ pub struct RecoverySummary {
     #[schemars(length(max = 63))]
     pub namespace: String,
     /// What was healed. Example: Deployment/checkout
-    #[schemars(length(max = 300))]
+    #[schemars(length(max = 600))]
     pub target: String,
     /// How it ended. Example: Recovered
     #[schemars(length(max = 32))]

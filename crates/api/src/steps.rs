@@ -107,7 +107,7 @@ pub struct OnlyIf {
     pub released_within: Option<Duration>,
     /// Only for workloads of these kinds. Example: [Deployment]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 3))]
+    #[schemars(length(min = 1, max = 4))]
     #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub kinds: Option<Vec<WorkloadKind>>,
 }

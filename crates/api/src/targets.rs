@@ -29,9 +29,10 @@ pub struct Targets {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "selector")]
     pub selector: Option<LabelSelector>,
-    /// Which kinds of workload, beside all or selector. Absent: all three. Example: [Deployment, StatefulSet]
+    /// Which kinds, beside all or selector. Absent: Deployment, StatefulSet and DaemonSet. Pod adds pods without a
+    /// workload: bare ones, and those of owners of any other kind, selected by the labels that all of them have. Example: [Deployment, StatefulSet]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 3))]
+    #[schemars(length(min = 1, max = 4))]
     #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
     pub kinds: Option<Vec<WorkloadKind>>,
     /// Workloads that are left alone all the same, by their labels. Example: {matchLabels: {tier: batch}}
@@ -54,7 +55,7 @@ pub struct WorkloadName {
     pub name: String,
 }
 
-/// The kinds of workload that can be healed.
+/// The kinds that can be healed.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -63,11 +64,17 @@ pub enum WorkloadKind {
     Deployment,
     StatefulSet,
     DaemonSet,
+    Pod,
 }
 
 impl WorkloadKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
+    /// All of them; pods are healed only where a policy names them.
+    pub const ALL: [Self; 4] = [
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::Pod,
+    ];
 
     /// The kind as the API server spells it.
     pub fn as_str(self) -> &'static str {
@@ -75,6 +82,7 @@ impl WorkloadKind {
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
+            Self::Pod => "Pod",
         }
     }
 

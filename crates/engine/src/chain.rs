@@ -4,6 +4,7 @@ use kubemend_api::Trigger;
 
 use crate::action;
 use crate::budget::Ledger;
+use crate::cause::Cause;
 use crate::episode::{Episode, Outcome, Request, Skipped};
 use crate::guard::{self, Case};
 use crate::hold::{Hold, No, Skip};
@@ -41,6 +42,8 @@ pub struct Walk<'a, 'e> {
     pub ledger: &'e Ledger,
     /// The storm that is on, if one is.
     pub storm: Option<Storm>,
+    /// What the target shares with others that fail.
+    pub cause: Option<Cause>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -135,6 +138,7 @@ impl<'a> Walk<'a, '_> {
             later,
             ledger: self.ledger,
             storm: self.storm,
+            cause: self.cause.clone(),
         }
     }
 }

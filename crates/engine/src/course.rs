@@ -3,6 +3,7 @@
 use kubemend_api::Mode;
 use kubemend_api::actions::ActionName;
 
+use crate::cause;
 use crate::chain::{Next, Walk};
 use crate::claim::{self, Answer};
 use crate::decide::Round;
@@ -48,10 +49,17 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         hold_unless_latched(round, episode, &Hold::NoConfig);
         return true;
     }
+    if let Some(noted) = cause::note(&round.causes, episode) {
+        return round.effect(Effect::Write(Box::new(noted)));
+    }
     let (Some(view), Some(policy)) = (
         View::of(world, key, now),
         claim::policy(world, key, Mode::Enforce, now),
     ) else {
+        // Its pods are gone, and their owner has its time to make them anew.
+        round.wake(ending::returns_until(key, episode).filter(|at| *at > now));
+        let policy = Some(episode.spec.policy_ref.clone());
+        round.held(key, policy, Hold::NothingFailing);
         return true;
     };
     match episode.state.phase {
@@ -262,6 +270,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
         chain,
         ledger: &round.ledger,
         storm: round.storm,
+        cause: round.causes.behind(episode),
     };
     let (skips, found) = walk.next();
     match found {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kubemend_api::Mode;
 
 use crate::budget::Ledger;
+use crate::cause::Causes;
 use crate::course;
 use crate::episode::{Episode, Phase};
 use crate::facts::TargetKey;
@@ -29,6 +30,7 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         now,
         ledger: Ledger::of(world, now),
         storm: None,
+        causes: Causes::of(world, now),
         plan: Plan::default(),
     };
     let targets = targets(world);
@@ -41,6 +43,7 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         round.prune();
     }
     round.wake(world.stale_at(now));
+    round.wake(round.causes.again);
     round.wake(calendar_changes_at(world, now));
     round.plan
 }
@@ -74,6 +77,8 @@ pub(crate) struct Round<'a> {
     pub(crate) ledger: Ledger,
     /// The storm that is on, if one is.
     pub(crate) storm: Option<Storm>,
+    /// What targets that fail share.
+    pub(crate) causes: Causes,
     pub(crate) plan: Plan,
 }
 
@@ -185,12 +190,12 @@ impl Round<'_> {
         };
         let open =
             world.open_record(key, false).is_some() || world.open_record(key, true).is_some();
-        let sees = |view: &View<'_>, mode| {
+        let answers = |view: &View<'_>, mode| {
             let answer = crate::claim::rule(policy, view, mode, None);
             matches!(answer, crate::claim::Answer::Rule(..))
         };
         let seen = View::of(world, key, now)
-            .is_some_and(|view| sees(&view, Mode::Enforce) || sees(&view, Mode::DryRun));
+            .is_some_and(|view| answers(&view, Mode::Enforce) || answers(&view, Mode::DryRun));
         if open || seen {
             self.held(key, Some(policy.reference()), hold);
         }

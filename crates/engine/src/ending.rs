@@ -1,15 +1,17 @@
 //! How episodes end, and what each end leaves.
 
 use kubemend_api::Mode;
+use kubemend_api::actions::ActionName;
+use kubemend_api::targets::WorkloadKind;
 
 use crate::claim;
 use crate::detect::Detect;
-use crate::episode::{Baseline, Episode, Outcome, Phase};
+use crate::episode::{Attempt, Baseline, Episode, Outcome, Phase};
 use crate::facts::{TargetKey, Text};
 use crate::health;
 use crate::mode;
-use crate::moment::Moment;
-use crate::policy::{Chain, Step};
+use crate::moment::{Millis, Moment};
+use crate::policy::{Chain, Policy, Step};
 use crate::view::View;
 use crate::world::{World, policy_id};
 
@@ -29,7 +31,7 @@ pub fn of(world: &World, key: &TargetKey, episode: &Episode, now: Moment) -> Opt
     let Some(workload) =
         workload.filter(|one| *one.uid == *episode.spec.target.uid && !one.deleting)
     else {
-        return Some(end(episode, Phase::Aborted, "TargetGone", now));
+        return gone(world, key, episode, now);
     };
     if let Some(reason) = authority_gone(world, key, episode, now) {
         return Some(end(episode, Phase::Aborted, reason, now));
@@ -43,6 +45,48 @@ pub fn of(world: &World, key: &TargetKey, episode: &Episode, now: Moment) -> Opt
     let passed = episode.state.relapse_until.is_some_and(|until| now > until);
     (episode.state.phase == Phase::Recovered && passed)
         .then(|| end(episode, Phase::Recovered, "WindowPassed", now))
+}
+
+/// An owner of pods is seen by its pods only: where an act took the last of them away, it has its time to make
+/// them anew.
+const ABSENT_FOR: Millis = 300_000;
+
+/// Until when an owner whose pods are all gone may make them anew.
+pub fn returns_until(key: &TargetKey, episode: &Episode) -> Option<Moment> {
+    let acted = episode.last_attempt().and_then(|one| one.acted_at);
+    let owner = key.kind == WorkloadKind::Pod && !key.is_bare();
+    acted.filter(|_| owner).map(|at| at.plus(ABSENT_FOR))
+}
+
+/// The target is not there, or another one has its name.
+fn gone(world: &World, key: &TargetKey, episode: &Episode, now: Moment) -> Option<Episode> {
+    let removed = |one: &&Attempt| one.action == ActionName::DeletePod && one.is_verifying();
+    if let Some(attempt) = episode.last_attempt().filter(removed)
+        && key.is_bare()
+    {
+        return Some(cleared(episode, attempt.acted_at.unwrap_or(now), now));
+    }
+    if key.kind == WorkloadKind::Pod
+        && !world
+            .policies
+            .get(&policy_id(episode))
+            .is_some_and(Policy::heals_pods)
+    {
+        return Some(end(episode, Phase::Aborted, "PolicyGone", now));
+    }
+    let absent = world.workload(key).is_none();
+    let waits = absent && returns_until(key, episode).is_some_and(|until| now < until);
+    (!waits).then(|| end(episode, Phase::Aborted, "TargetGone", now))
+}
+
+/// What was left of a bare pod is removed, and that was all there was to do.
+fn cleared(episode: &Episode, at: Moment, now: Moment) -> Episode {
+    let mut next = end(episode, Phase::Recovered, "TargetGone", now);
+    if let Some(attempt) = next.state.attempts.last_mut() {
+        attempt.outcome = Some(Outcome::Recovered);
+    }
+    next.state.healthy_at = Some(at.max(episode.detected_at()));
+    next
 }
 
 /// Authority comes from the live policy, never from the record.

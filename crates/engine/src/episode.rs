@@ -4,8 +4,8 @@ mod settle;
 
 use kubemend_api::actions::ActionName;
 use kubemend_api::event::{EventEvidence, HealingEventSpec};
-use kubemend_api::targets::WorkloadKind;
 
+use crate::cause::Cause;
 use crate::facts::{Name, TargetKey, Text};
 use crate::moment::{Millis, Moment};
 
@@ -55,6 +55,8 @@ pub struct State {
     pub spent: Vec<Spent>,
     pub baseline: Vec<Baseline>,
     pub undo: Option<UndoState>,
+    /// What other targets that fail share with this one.
+    pub cause: Option<Cause>,
     pub evidence: Vec<EventEvidence>,
 }
 
@@ -300,12 +302,7 @@ impl Episode {
     /// What failed, by name.
     pub fn target(&self) -> TargetKey {
         let target = &self.spec.target;
-        TargetKey::new(target.kind, &self.id.namespace, &target.name)
-    }
-
-    /// The target's kind.
-    pub fn kind(&self) -> WorkloadKind {
-        self.spec.target.kind
+        TargetKey::spelled(&target.kind, &self.id.namespace, &target.name)
     }
 
     /// It records what Enforce would do, and never acts.

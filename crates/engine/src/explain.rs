@@ -1,11 +1,12 @@
 //! Why a target is or is not healed: the same engine, asked in words.
 
 use kubemend_api::Mode;
+use kubemend_api::targets::WorkloadKind;
 
 use crate::claim::{self, Answer};
 use crate::decide::decide;
 use crate::episode::{Episode, Phase, Request, Verb};
-use crate::facts::TargetKey;
+use crate::facts::{Name, PodFacts, TargetKey};
 use crate::gate;
 use crate::mode;
 use crate::moment::Moment;
@@ -46,6 +47,54 @@ pub fn explain(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     }
     answer.lines.extend(next(world, key, now));
     answer
+}
+
+/// Why what this pod is a part of is or is not healed now, or why it never is.
+pub fn pod(world: &World, name: &Name, now: Moment) -> Explanation {
+    let Some(pod) = world.pods.get(name) else {
+        let key = TargetKey::new(WorkloadKind::Pod, &name.namespace, &name.name);
+        return explain(world, &key, now);
+    };
+    match world.target_of(&pod.facts) {
+        Some(key) => explain(world, &key, now),
+        None => Explanation::new(
+            "NeverATarget",
+            format!("pod {}: {}", name.name, never(world, &pod.facts)),
+        ),
+    }
+}
+
+/// Why a pod is no part of any target.
+fn never(world: &World, pod: &PodFacts) -> String {
+    match &pod.owner {
+        _ if pod.mirror => "a static pod; deleting its mirror would restart nothing".to_owned(),
+        Some(owner) if &*owner.kind == "Job" => {
+            format!("of Job/{}; Jobs are counted and never healed", owner.name)
+        }
+        _ if !world.policies.values().any(Policy::heals_pods) => {
+            "without a workload, and no policy asks for such; write kinds: [Pod]".to_owned()
+        }
+        Some(_) if pod.finite => {
+            "its restartPolicy lets it end, so its owner decides what follows".to_owned()
+        }
+        Some(owner) => format!(
+            "its owner {}/{} is not there, or is never healed",
+            owner.kind, owner.name
+        ),
+        None => "not seen as a target yet".to_owned(),
+    }
+}
+
+/// The same for an owner of a kind that is not watched, as records spell it; capitals do not matter.
+pub fn owner(world: &World, namespace: &str, reference: &str, now: Moment) -> Explanation {
+    let known = world.workloads.keys().chain(world.recorded_targets());
+    let mut here = known.filter(|key| *key.namespace == *namespace);
+    let same = |key: &&TargetKey| key.reference().eq_ignore_ascii_case(reference);
+    let key = here.find(same).cloned().unwrap_or_else(|| {
+        let (kind, name) = reference.split_once('/').unwrap_or(("Pod", reference));
+        TargetKey::spelled(kind, namespace, name)
+    });
+    explain(world, &key, now)
 }
 
 fn answer(world: &World, key: &TargetKey, now: Moment) -> Explanation {
@@ -231,12 +280,13 @@ fn policies(world: &World, key: &TargetKey, now: Moment) -> Vec<String> {
             }
             None => "claims nothing".to_owned(),
         };
-        let lower: String = policy
+        let lower: Vec<_> = policy
             .rules
             .iter()
             .filter(|rule| rule.mode(effective.mode) < effective.mode)
             .map(|rule| format!(", rule {} only {}", rule.name, rule.mode(effective.mode)))
             .collect();
+        let lower = lower.concat();
         format!(
             "policy {}: {}{why}, {place}{lower}",
             policy.reference(),

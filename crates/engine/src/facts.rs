@@ -6,6 +6,7 @@ pub mod slim;
 pub mod template;
 pub mod condition;
 pub mod container;
+pub mod clue;
 pub mod pod;
 pub mod workload;
 pub mod guardrails;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use kubemend_api::targets::WorkloadKind;
 
+pub use clue::Clue;
 pub use condition::Condition;
 pub use container::{Blocked, Checks, Container, Role, Termination};
 pub use guardrails::{AutoscalerFacts, DisruptionBudgetFacts, NamespaceFacts};
@@ -34,6 +36,19 @@ impl Labels {
     /// These labels.
     pub fn new(labels: BTreeMap<Text, Text>) -> Self {
         Self(Arc::new(labels.into_iter().collect()))
+    }
+
+    /// Those that the other has too.
+    pub(crate) fn common(&self, other: &Self) -> Self {
+        let mut labels = self.0.to_vec();
+        labels.retain(|(key, value)| other.get(key) == Some(value));
+        Self(Arc::new(labels.into()))
+    }
+
+    /// The other has all of these.
+    pub(crate) fn are_among(&self, other: &Self) -> bool {
+        let there = |(key, value): &(Text, Text)| other.get(key) == Some(value);
+        Arc::ptr_eq(&self.0, &other.0) || self.0.iter().all(there)
     }
 
     /// The value of a label.
@@ -88,6 +103,9 @@ impl std::fmt::Display for Name {
 
 /// What is healed, by name: budgets, latches and chain memory are keyed by it, so that a
 /// recreated target refills nothing. Ordered by namespace, kind and name, as plans are.
+///
+/// Of kind Pod are a bare pod, named as it is, and the pods of an owner of a kind that is not watched, named
+/// `CloneSet.apps.kruise.io/web`: no pod's name has a slash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub struct TargetKey {
@@ -106,6 +124,25 @@ impl TargetKey {
         }
     }
 
+    /// The target that a record calls by these words.
+    pub fn spelled(kind: &str, namespace: &str, name: &str) -> Self {
+        match WorkloadKind::named(kind) {
+            Some(kind) => Self::new(kind, namespace, name),
+            None => Self::new(WorkloadKind::Pod, namespace, &format!("{kind}/{name}")),
+        }
+    }
+
+    /// Kind and name as a record calls them.
+    pub fn words(&self) -> (&str, &str) {
+        let own = (self.kind.as_str(), &*self.name);
+        self.name.split_once('/').unwrap_or(own)
+    }
+
+    /// A pod that nobody would make anew.
+    pub fn is_bare(&self) -> bool {
+        self.kind == WorkloadKind::Pod && !self.name.contains('/')
+    }
+
     /// Namespace and name alone.
     pub fn as_name(&self) -> Name {
         Name {
@@ -116,13 +153,14 @@ impl TargetKey {
 
     /// `Deployment/checkout`
     pub fn reference(&self) -> String {
-        format!("{}/{}", self.kind, self.name)
+        let (kind, name) = self.words();
+        format!("{kind}/{name}")
     }
 }
 
 impl std::fmt::Display for TargetKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}", self.namespace, self.kind, self.name)
+        write!(f, "{}/{}", self.namespace, self.reference())
     }
 }
 

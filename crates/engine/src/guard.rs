@@ -2,20 +2,24 @@
 //! guard may also narrow the intent to what it allows.
 
 mod forbidden;
+mod pods_only;
 mod useless;
 mod only_if;
 mod gitops;
 mod autoscaler;
 mod approval;
 mod storm;
+mod common_cause;
 mod rollout;
 mod disruption_budget;
 mod unavailable;
 mod budget;
 
 use kubemend_api::Trigger;
+use kubemend_api::actions::ActionName;
 
 use crate::budget::Ledger;
+use crate::cause::Cause;
 use crate::episode::{Episode, Request};
 use crate::hold::No;
 use crate::policy::{Policy, Step};
@@ -42,20 +46,24 @@ pub struct Case<'a> {
     pub ledger: &'a Ledger,
     /// The storm that is on, if one is.
     pub storm: Option<Storm>,
+    /// What the target shares with others that fail.
+    pub cause: Option<Cause>,
 }
 
 /// A guard; see the module.
 pub type Guard = fn(&Case<'_>, &mut Vec<Request>) -> Result<(), No>;
 
 /// Lasting reasons first: a step that is to be skipped must not wait for a passing one.
-const GUARDS: [Guard; 12] = [
+const GUARDS: [Guard; 14] = [
     forbidden::check,
+    pods_only::check,
     useless::check,
     only_if::check,
     gitops::check,
     autoscaler::check,
     approval::refused,
     storm::check,
+    common_cause::check,
     rollout::check,
     disruption_budget::check,
     unavailable::check,
@@ -72,7 +80,22 @@ pub fn pass(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No> {
 /// skipped as forbidden even where no revision could be found.
 pub fn admit(case: &Case<'_>) -> Result<(), No> {
     let mut none = Vec::new();
-    GUARDS[..6]
+    GUARDS[..7]
         .iter()
         .try_for_each(|guard| guard(case, &mut none))
+}
+
+/// A later rollback that is admitted: its onlyIf holds, and nothing lasting forbids it.
+fn rollback_follows(case: &Case<'_>) -> bool {
+    case.later.iter().enumerate().any(|(index, step)| {
+        step.action_name() == ActionName::Rollback && {
+            let later = Case {
+                step,
+                later: &case.later[index + 1..],
+                cause: case.cause.clone(),
+                ..*case
+            };
+            admit(&later).is_ok() && crate::action::resolve(&later).is_ok()
+        }
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::cause::Cause;
 use crate::episode::Awaited;
 use crate::moment::Moment;
 use crate::source::Source;
@@ -64,6 +65,9 @@ pub enum Hold {
         least: u32,
         until: Option<Moment>,
     },
+    CommonCause {
+        cause: Cause,
+    },
     Undoing,
     NothingFailing,
     AwaitingApproval {
@@ -96,6 +100,7 @@ impl Hold {
             Self::PdbBlocked { .. } => "PDBBlocked",
             Self::RolloutInProgress => "RolloutInProgress",
             Self::StormActive { .. } => "StormActive",
+            Self::CommonCause { .. } => "CommonCause",
             Self::Undoing => "Undoing",
             Self::NothingFailing => "NothingFailing",
             Self::AwaitingApproval { .. } => "AwaitingApproval",
@@ -123,6 +128,7 @@ impl Hold {
             | Self::MaxUnavailable { .. }
             | Self::PdbBlocked { .. }
             | Self::RolloutInProgress
+            | Self::CommonCause { .. }
             | Self::Undoing
             | Self::NothingFailing => None,
         }
@@ -174,6 +180,13 @@ impl fmt::Display for Hold {
             Self::StormActive { failing, least, .. } => write!(
                 f,
                 "{failing} workloads fail at once, and {least} within the window are a storm: look for what they share"
+            ),
+            Self::CommonCause { cause } => write!(
+                f,
+                "{} targets failed that share {} {}: this would not mend it",
+                cause.targets,
+                cause.sign.kind.as_str(),
+                cause.sign.name
             ),
             Self::Undoing => write!(f, "a scale is being taken back first"),
             Self::NothingFailing => {

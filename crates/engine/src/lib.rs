@@ -30,6 +30,7 @@ pub mod hold;
 pub mod gate;
 pub mod budget;
 pub mod storm;
+pub mod cause;
 pub mod approval;
 pub mod guard;
 pub mod action;
@@ -47,6 +48,7 @@ mod rehearsal;
 mod history;
 pub mod plan;
 pub mod decide;
+pub mod jobs;
 pub mod report;
 pub mod explain;
 

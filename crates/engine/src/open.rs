@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use kubemend_api::Mode;
 use kubemend_api::event::{EventStrategy, EventTarget, HealingEventSpec};
+use kubemend_api::targets::WorkloadKind;
 
+use crate::cause;
 use crate::claim::{self, Answer, Symptom};
 use crate::decide::Round;
 use crate::detect::{Detect, detector};
@@ -122,6 +124,7 @@ pub(crate) fn failing(view: &View<'_>, detector: &dyn Detect, now: Moment) -> Po
 /// first write of its status.
 fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry: bool) -> Episode {
     let (world, key, now) = (view.world, &view.key, view.now);
+    let (kind, name) = key.words();
     let ordinal = world
         .records_of(key)
         .map(Episode::ordinal)
@@ -139,9 +142,9 @@ fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry
     };
     let spec = HealingEventSpec {
         target: EventTarget {
-            api_version: "apps/v1".to_owned(),
-            kind: key.kind,
-            name: key.name.to_string(),
+            api_version: api_version(key),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
             uid: view.workload.uid.to_string(),
             template_hash: view.workload.hash.to_string(),
         },
@@ -151,6 +154,7 @@ fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry
         symptom: symptom.name.to_owned(),
         strategy,
         thresholds: thresholds(world, rule),
+        signs: cause::signs(view, detector(&rule.trigger)),
         recover_within: rule.recover_within.clone(),
         ttl: policy.ttl.clone(),
         failed_at: symptom.since.into(),
@@ -167,6 +171,16 @@ fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry
             phase: Phase::Pending,
             ..State::default()
         },
+    }
+}
+
+/// Owners of kinds that are not watched are known by group and kind only.
+fn api_version(key: &TargetKey) -> Option<String> {
+    match key.kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            Some("apps/v1".to_owned())
+        }
+        WorkloadKind::Pod => key.is_bare().then(|| "v1".to_owned()),
     }
 }
 

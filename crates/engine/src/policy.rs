@@ -230,6 +230,7 @@ impl Policy {
                     continue;
                 }
             };
+            self.note_useless(&field, rule, &trigger);
             self.rules.push(Rule {
                 name: rule.name.as_str().into(),
                 trigger,
@@ -238,6 +239,21 @@ impl Policy {
                 chain,
                 recover_within: rule.recover_within.clone(),
             });
+        }
+    }
+
+    /// A rule for pods alone whose trigger only workloads show would never answer.
+    fn note_useless(&mut self, field: &str, rule: &PolicyRule, trigger: &Trigger) {
+        let name = trigger.name();
+        let of_workloads = matches!(name, TriggerName::RolloutStalled | TriggerName::Unavailable);
+        let kinds = rule.kinds.as_ref().or(self.targets.kinds.as_ref());
+        let pods_alone =
+            kinds.is_some_and(|kinds| kinds.iter().all(|one| *one == WorkloadKind::Pod));
+        if of_workloads && pods_alone {
+            self.problems.push(format!(
+                "{field}.when: only workloads show {}, and this rule is for kind Pod; remove it or add other kinds",
+                name.as_str()
+            ));
         }
     }
 
@@ -254,6 +270,14 @@ impl Policy {
             "HealingPolicy"
         };
         format!("{kind}/{}", self.id.name)
+    }
+
+    /// It asks for pods without a workload.
+    pub fn heals_pods(&self) -> bool {
+        let targets = &self.targets;
+        let kinds = targets.kinds.iter().flatten();
+        let named = targets.names.iter().flatten().map(|one| &one.kind);
+        kinds.chain(named).any(|one| *one == WorkloadKind::Pod)
     }
 
     /// The rule of that name.
@@ -273,14 +297,15 @@ impl Policy {
                 .is_some_and(|exclude| select::matches(exclude, &workload.labels))
     }
 
+    /// Pods are healed by choice only: one that names no kinds means workloads.
     fn covers_kind(&self, kind: WorkloadKind) -> bool {
-        self.targets
-            .kinds
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(&kind))
+        let unsaid = kind != WorkloadKind::Pod || self.targets.names.is_some();
+        let kinds = self.targets.kinds.as_ref();
+        kinds.map_or(unsaid, |kinds| kinds.contains(&kind))
     }
 
-    fn covers_namespace(&self, name: &str, facts: Option<&NamespaceFacts>) -> bool {
+    /// Whether it heals in this namespace.
+    pub fn covers_namespace(&self, name: &str, facts: Option<&NamespaceFacts>) -> bool {
         let Some(namespaces) = &self.namespaces else {
             return *self.id.namespace == *name;
         };

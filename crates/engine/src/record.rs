@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube_core::ObjectMeta;
 use kubemend_api::event::{
-    EventApproval, EventAttempt, EventBaseline, EventRequest, EventSkip, EventSpent, EventUndo,
-    HealingEvent, HealingEventStatus, Timestamp,
+    EventApproval, EventAttempt, EventBaseline, EventCause, EventRequest, EventSkip, EventSpent,
+    EventUndo, HealingEvent, HealingEventStatus, Timestamp,
 };
 use kubemend_api::{Duration, Mode, annotations};
 
 use crate::approval;
+use crate::cause::Cause;
 use crate::episode::{
     Attempt, Awaited, Baseline, Done, Episode, Outcome, Phase, Request, Skipped, Spent, State,
     UndoState, Verb,
@@ -124,6 +125,7 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
         spent: state.spent.iter().map(write_spent).collect(),
         baseline: state.baseline.iter().map(write_baseline).collect(),
         undo: state.undo.as_ref().map(write_undo),
+        cause: state.cause.as_ref().map(write_cause),
         evidence: state.evidence.clone(),
         conditions: conditions(episode),
     }
@@ -217,6 +219,14 @@ fn write_request(request: &Request) -> EventRequest {
         to: owned(&request.to),
         result: request.result.map(|one| word(&RESULTS, one)),
         detail: owned(&request.detail),
+    }
+}
+
+fn write_cause(cause: &Cause) -> EventCause {
+    EventCause {
+        kind: cause.sign.kind,
+        name: cause.sign.name.clone(),
+        targets: cause.targets.into(),
     }
 }
 

@@ -13,7 +13,7 @@ pub fn stem(key: &TargetKey) -> String {
     }
     let hash = template::hex(&hasher.finalize()[..3]);
     // Names of workloads are ASCII; a cut one must still end in a letter or digit.
-    let short: String = key.name.chars().take(40).collect();
+    let short: String = key.words().1.chars().take(40).collect();
     format!("{}-{hash}-", short.trim_end_matches(['-', '.']))
 }
 

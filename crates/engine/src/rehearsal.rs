@@ -64,6 +64,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         chain,
         ledger: &round.ledger,
         storm: round.storm,
+        cause: round.causes.behind(episode),
     };
     let (skips, found) = walk.next();
     let mut next = episode.clone();

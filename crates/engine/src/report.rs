@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kubemend_api::policy::{PolicyStatus, RecoverySummary};
+use kubemend_api::policy::{FailingJobs, PolicyStatus, RecoverySummary};
 use kubemend_api::{Duration, HealingConfigStatus, Mode};
 
 use crate::claim::{self, Answer};
 use crate::episode::{Episode, Phase};
 use crate::facts::{Name, TargetKey, Text};
 use crate::hold::Hold;
+use crate::jobs::{self, Failing};
 use crate::mode;
 use crate::moment::Moment;
 use crate::plan::{Held, Plan};
@@ -42,12 +43,14 @@ pub fn policies(world: &World, plan: &Plan, now: Moment) -> Vec<PolicyReport> {
     for record in world.records.values() {
         records.entry(policy_id(record)).or_default().push(record);
     }
+    let jobs = jobs::failing(world);
     let of = |policy: &Policy| {
         let records = records
             .get(&policy.id)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let status = status(world, plan, policy, records, now);
+        let mut status = status(world, plan, policy, records, now);
+        status.jobs = failing_jobs(world, policy, &jobs);
         PolicyReport {
             source: if policy.is_cluster() {
                 Source::ClusterPolicies
@@ -105,9 +108,27 @@ fn status(
         held: holds.values().sum(),
         recovered: number(recovered),
         holds,
+        jobs: None,
         recoveries: recoveries(records),
         conditions: conditions(world, policy, now),
     }
+}
+
+/// The Jobs that fail where the policy heals, if any do.
+fn failing_jobs(
+    world: &World,
+    policy: &Policy,
+    all: &BTreeMap<Text, Failing>,
+) -> Option<FailingJobs> {
+    let here = all
+        .iter()
+        .filter(|(name, _)| policy.covers_namespace(name, world.namespaces.get(*name)));
+    let (mut failing, mut pods) = (0i64, 0i64);
+    for (_, one) in here {
+        failing = failing.saturating_add(i64::from(one.jobs));
+        pods = pods.saturating_add(i64::from(one.pods));
+    }
+    (failing > 0).then_some(FailingJobs { failing, pods })
 }
 
 /// Failing targets that this policy selects and another one answers for.

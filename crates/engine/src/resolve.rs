@@ -104,6 +104,7 @@ fn judge_again(
         chain,
         ledger: &ledger,
         storm: round.storm,
+        cause: round.causes.behind(episode),
     };
     let case = walk.case(step, &[]);
     let open = attempt.requests.iter().zip(found);

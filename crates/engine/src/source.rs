@@ -24,6 +24,16 @@ pub enum Source {
 }
 
 impl Source {
+    /// The collection of a kind that can be healed.
+    pub const fn of(kind: WorkloadKind) -> Self {
+        match kind {
+            WorkloadKind::Deployment => Self::Deployments,
+            WorkloadKind::StatefulSet => Self::StatefulSets,
+            WorkloadKind::DaemonSet => Self::DaemonSets,
+            WorkloadKind::Pod => Self::Pods,
+        }
+    }
+
     /// Every collection, in the order in which they are read first.
     pub const ALL: [Self; 15] = [
         Self::Config,
@@ -43,19 +53,11 @@ impl Source {
         Self::Pods,
     ];
 
-    /// The collection of workloads of that kind.
-    pub const fn of(kind: WorkloadKind) -> Self {
-        match kind {
-            WorkloadKind::Deployment => Self::Deployments,
-            WorkloadKind::StatefulSet => Self::StatefulSets,
-            WorkloadKind::DaemonSet => Self::DaemonSets,
-        }
-    }
-
     /// The collection that keeps the revisions of workloads of that kind.
     pub const fn of_revisions(kind: WorkloadKind) -> Self {
         match kind {
-            WorkloadKind::Deployment => Self::ReplicaSets,
+            // ReplicaSets of owners of other kinds are revisions too.
+            WorkloadKind::Deployment | WorkloadKind::Pod => Self::ReplicaSets,
             WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => Self::ControllerRevisions,
         }
     }

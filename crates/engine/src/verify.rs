@@ -1,6 +1,7 @@
 //! Verification, stricter than detection: what an act came to.
 
 use kubemend_api::actions::ActionName;
+use kubemend_api::targets::WorkloadKind;
 
 use crate::action;
 use crate::detect::Detect;
@@ -61,12 +62,13 @@ pub fn judge(
     {
         return Verdict::Partial;
     }
-    let late = || Verdict::NotRecovered(late_message(view, step));
+    let back = are_back(view, attempt, &judged);
+    let late = || Verdict::NotRecovered(late_message(view, step, back));
     // What it removes may have had its successors long before.
     let none_needed = attempt.action == ActionName::DeletePod && judged.is_empty();
     let well = none_needed
         .then_some(acted_at)
-        .or_else(|| all_well(&judged));
+        .or_else(|| all_well(&judged).filter(|_| back));
     let Some(judged_since) = well else {
         return if view.now > deadline {
             late()
@@ -99,6 +101,11 @@ pub fn judge(
     } else {
         Verdict::Wait(deadline.plus(1))
     }
+}
+
+/// An owner of a kind that is not watched does not say how many pods it wants: as many as were taken away.
+fn are_back(view: &View<'_>, attempt: &Attempt, judged: &[PodView<'_>]) -> bool {
+    view.key.kind != WorkloadKind::Pod || judged.len() >= attempt.units() as usize
 }
 
 /// Pods that the act could not name yet, and that another intent would: it went one by one.
@@ -183,7 +190,11 @@ fn all_well(pods: &[PodView<'_>]) -> Option<Moment> {
     since.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
-fn late_message(view: &View<'_>, step: &Step) -> String {
+fn late_message(view: &View<'_>, step: &Step, back: bool) -> String {
+    if !back {
+        let seconds = step.timeout / 1000;
+        return format!("fewer pods came back within {seconds}s than were taken away");
+    }
     format!(
         "not well within {}s: {} of {} replicas available, {} updated",
         step.timeout / 1000,
@@ -202,8 +213,10 @@ impl crate::world::World {
             .collect();
         let concerns = |(source, name): &(Source, crate::facts::Name),
                         owner: Option<&crate::facts::Owner>| match source {
-            Source::Pods => owner
-                .is_some_and(|owner| owner.uid == workload.uid || revisions.contains(&&owner.uid)),
+            Source::Pods => owner.map_or_else(
+                || workload.key.is_bare() && *name == workload.key.as_name(),
+                |owner| owner.uid == workload.uid || revisions.contains(&&owner.uid),
+            ),
             Source::ReplicaSets | Source::ControllerRevisions => {
                 owner.is_some_and(|owner| owner.uid == workload.uid)
             }

@@ -2,6 +2,7 @@
 
 mod index;
 mod lookup;
+mod loose;
 mod pods;
 mod progress;
 mod sweep;
@@ -95,6 +96,8 @@ pub struct World {
     pub(crate) tombstones: Vec<Tombstone>,
     lead: bool,
     skew: Millis,
+    /// A policy asks for pods without a workload.
+    loose: bool,
 }
 
 /// A pod and what was first seen of its present trouble.
@@ -126,6 +129,8 @@ pub struct Workload {
     pub facts: WorkloadFacts,
     /// First local observation of a change to the present hash; `None` if it never changed here.
     pub hash_since: Option<Moment>,
+    /// The same of a change of its images.
+    pub images_since: Option<Moment>,
     pub progress: Progress,
 }
 
@@ -242,6 +247,7 @@ impl World {
             tombstones: Vec::new(),
             lead: false,
             skew: 0,
+            loose: false,
         }
     }
 

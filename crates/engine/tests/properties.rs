@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubemend_api::targets::WorkloadKind;
 use kubemend_engine::change::{self, Change, Object};
 use kubemend_engine::episode::{Done, Episode, Outcome};
 use kubemend_engine::facts::{Name, TargetKey};
@@ -38,6 +39,8 @@ fn ready(mode: &str) -> World {
     everywhere["metadata"] = json!({ "name": "everywhere", "uid": "everywhere" });
     everywhere["spec"]["namespaces"] = json!({ "all": true });
     everywhere["spec"]["mode"] = json!(mode);
+    let kinds = WorkloadKind::ALL.map(WorkloadKind::as_str);
+    everywhere["spec"]["targets"] = json!({ "all": true, "kinds": kinds });
     everywhere["spec"]["rules"] = json!([
         { "name": "failed", "when": { "podFailed": {} }, "strategyRef": { "kind": "ClusterRecoveryStrategy", "name": "crash-loop" } },
         { "name": "loops", "when": { "crashLoop": {} }, "strategyRef": { "kind": "ClusterRecoveryStrategy", "name": "crash-loop" } },

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kubemend_engine::explain::{self, Explanation};
-use kubemend_engine::facts::TargetKey;
+use kubemend_engine::facts::{Name, TargetKey};
 use kubemend_engine::{Change, Episode, Source, World};
 use kubemend_reconciler::Clock;
 
@@ -46,10 +46,10 @@ pub async fn why(access: &Access, options: &Why, out: &mut dyn Write) -> Result<
         clock.now(),
     );
     let mut notes = snapshot.notes();
-    let (target, record) = match asked {
-        Ask::Target(kind, name) => (TargetKey::new(kind, &namespace, &name), None),
+    let record = match &asked {
+        Ask::Target(..) | Ask::Pod(_) | Ask::Owner(_) => None,
         Ask::Record(name) => {
-            let Some(record) = snapshot.record(&namespace, &name).cloned() else {
+            let Some(record) = snapshot.record(&namespace, name).cloned() else {
                 writeln!(
                     out,
                     "not found: no HealingEvent/{name} in namespace {namespace} that can be read"
@@ -57,14 +57,24 @@ pub async fn why(access: &Access, options: &Why, out: &mut dyn Write) -> Result<
                 notes.iter().try_for_each(|note| writeln!(out, "{note}"))?;
                 return Ok(false);
             };
-            (record.target(), Some(record))
+            Some(record)
         }
     };
     let unread = snapshot.unread.clone();
     let mut world = World::new(options.operator.settings());
     world.apply(Change::Lead(true), clock.now());
     snapshot.fill(&mut world, &clock);
-    let explanation = explain::explain(&world, &target, clock.now());
+    let now = clock.now();
+    let explanation = match (&record, &asked) {
+        (Some(record), _) => explain::explain(&world, &record.target(), now),
+        (None, Ask::Target(kind, name)) => {
+            explain::explain(&world, &TargetKey::new(*kind, &namespace, name), now)
+        }
+        (None, Ask::Pod(name)) => explain::pod(&world, &Name::new(&namespace, name), now),
+        (None, Ask::Owner(reference) | Ask::Record(reference)) => {
+            explain::owner(&world, &namespace, reference, now)
+        }
+    };
     if let Leader::Unknown(note) = &leader {
         notes.push(note.clone());
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use kubemend_api::actions::ActionName;
 use kubemend_engine::Source;
 use kubemend_engine::facts::{Name, Text};
+use kubemend_engine::jobs::Failing;
 use kubemend_engine::plan::Held;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -21,6 +22,9 @@ use crate::health::Health;
 /// Series by pod name; pods come and go, so the oldest series goes when a new one comes. A
 /// thousand are one scrape of about 100 kB.
 const POD_SERIES_MAX: usize = 1_000;
+
+/// Series by namespace: only those in which a Job fails. A thousand are one scrape of about 100 kB.
+const NAMESPACE_SERIES_MAX: usize = 1_000;
 
 /// Every metric; clones count into the same ones.
 #[derive(Clone)]
@@ -37,6 +41,8 @@ pub struct Metrics {
     round: Histogram,
     holds: Family<Reason, Gauge>,
     open: Family<InPhase, Gauge>,
+    jobs: Family<InNamespace, Gauge>,
+    job_pods: Family<InNamespace, Gauge>,
     freshness: Family<Of, Gauge<f64, std::sync::atomic::AtomicU64>>,
     watch_failures: Family<Trouble, Counter>,
     unreadable: Family<Of, Gauge>,
@@ -73,6 +79,11 @@ struct InPhase {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InNamespace {
+    namespace: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
     source: &'static str,
 }
@@ -104,6 +115,8 @@ impl Default for Metrics {
             round: Histogram::new([0.000_1, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0]),
             holds: Family::default(),
             open: Family::default(),
+            jobs: Family::default(),
+            job_pods: Family::default(),
             freshness: Family::default(),
             watch_failures: Family::default(),
             unreadable: Family::default(),
@@ -163,6 +176,16 @@ impl Metrics {
             "kubemend_open_episodes",
             "Episodes that have not ended, by phase",
             self.open.clone(),
+        );
+        all.register(
+            "kubemend_jobs_failing",
+            "Jobs whose newest pod fails; they are counted and never touched",
+            self.jobs.clone(),
+        );
+        all.register(
+            "kubemend_job_pods_failing",
+            "Failing pods of Jobs that fail",
+            self.job_pods.clone(),
         );
         all.register(
             "kubemend_watch_freshness_seconds",
@@ -287,6 +310,27 @@ impl Metrics {
         }
     }
 
+    /// The Jobs that fail; those of namespaces beyond the limit are one series without a name.
+    pub(crate) fn jobs(&self, failing: &BTreeMap<Text, Failing>) {
+        self.jobs.clear();
+        self.job_pods.clear();
+        for (index, (namespace, count)) in failing.iter().enumerate() {
+            let named = index < NAMESPACE_SERIES_MAX;
+            let labels = InNamespace {
+                namespace: if named {
+                    namespace.to_string()
+                } else {
+                    String::new()
+                },
+            };
+            let add = |family: &Family<InNamespace, Gauge>, count: u32| {
+                family.get_or_create(&labels).inc_by(i64::from(count));
+            };
+            add(&self.jobs, count.jobs);
+            add(&self.job_pods, count.pods);
+        }
+    }
+
     pub(crate) fn watch_failed(&self, source: Source, reason: &'static str) {
         let labels = Trouble {
             source: source.plural(),
@@ -330,6 +374,28 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line}\n{}", &text[..2_000]);
         }
+    }
+
+    #[test]
+    fn jobs_are_counted_in_a_bounded_number_of_namespaces() {
+        let metrics = Metrics::default();
+        let one = Failing { jobs: 1, pods: 3 };
+        let failing = (0..NAMESPACE_SERIES_MAX + 2).map(|number| (format!("n{number:04}"), one));
+        metrics.jobs(
+            &failing
+                .map(|(name, one)| (name.as_str().into(), one))
+                .collect(),
+        );
+        let text = metrics.failures_text();
+        for line in [
+            "kubemend_jobs_failing{namespace=\"n0000\"} 1",
+            "kubemend_jobs_failing{namespace=\"\"} 2",
+            "kubemend_job_pods_failing{namespace=\"\"} 6",
+        ] {
+            assert!(text.contains(line), "{line}");
+        }
+        metrics.jobs(&BTreeMap::new());
+        assert!(!metrics.failures_text().contains("kubemend_jobs_failing{"));
     }
 
     impl Metrics {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kubemend_engine::episode::State;
 use kubemend_engine::facts::TargetKey;
 use kubemend_engine::hold::Hold;
-use kubemend_engine::{Change, Effect, Moment, Plan, World, decide, report};
+use kubemend_engine::{Change, Effect, Moment, Plan, World, decide, jobs, report};
 use kubemend_status::policies::Reports;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -167,6 +167,7 @@ impl Round {
         (last.report_due, last.reported_at) = (false, Instant::now());
         let open = self.world.records().filter(|one| one.is_open());
         self.metrics.open(open.map(|one| one.state.phase.as_str()));
+        self.metrics.jobs(&jobs::failing(&self.world));
         // A standby has nothing to say, and half a view would say that policies select nothing.
         if !self.world.leads() || self.world.unsynced().is_some() {
             return;

@@ -125,7 +125,8 @@ impl Campaign {
     async fn try_plan(&self, plan: &Plan) -> Record {
         let began = Instant::now();
         let label = file_name(&plan.to_string());
-        let ran = timeout(LONGEST, self.bench.run(&plan.story, Some(plan), &label)).await;
+        let run = Box::pin(self.bench.run(&plan.story, Some(plan), &label));
+        let ran = timeout(LONGEST, run).await;
         let (verdict, wrong) = match ran {
             Ok(Ok(run)) => self.judge(plan, &run),
             Ok(Err(error)) => (Verdict::Failed, vec![format!("{error:#}")]),

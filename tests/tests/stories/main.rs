@@ -14,6 +14,7 @@ mod approval;
 mod failures;
 mod revisions;
 mod alone;
+mod pods;
 mod storm;
 mod outages;
 mod hollow;
@@ -100,6 +101,13 @@ fn shared() -> Vec<Story> {
         story("l-no-node-is-only-told", failures::no_node),
         story("m-no-failure-is-left-alone", alone::what_is_no_failure),
         story("l-finalizer-is-only-told", failures::kept_by_a_finalizer),
+        story("p-bare-pod-is-only-told", pods::bare),
+        story(
+            "p-pods-of-another-owner-are-restarted",
+            pods::of_another_owner,
+        ),
+        story("p-jobs-are-only-counted", pods::of_jobs),
+        story("p-three-share-a-cause-that-is-told", pods::share_a_cause),
     ]
 }
 

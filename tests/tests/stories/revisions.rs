@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, StatefulSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::ResourceExt as _;
+use kube::api::ListParams;
 use kubemend_api::{HealingEvent, annotations};
 use kubemend_tests::namespace::{Namespace, uids};
 use kubemend_tests::policy::{Policy, ROLLBACK};
@@ -91,7 +92,7 @@ pub(crate) async fn daemon_set(scene: Rc<Scene>) -> Result<()> {
 /// How many pods a `DaemonSet` has in the lab.
 async fn nodes(scene: &Scene) -> Result<usize> {
     let nodes: kube::Api<k8s_openapi::api::core::v1::Node> = kube::Api::all(scene.cluster.client());
-    Ok(nodes.list(&Default::default()).await?.items.len())
+    Ok(nodes.list(&ListParams::default()).await?.items.len())
 }
 
 /// Waits until the present revision has proven itself.

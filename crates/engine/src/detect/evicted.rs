@@ -20,8 +20,11 @@ const DEFAULT_PODS: u32 = 1;
 
 impl Detect for Evicted {
     fn look(&self, view: &View<'_>, _: &Settings, relapse_of: Option<&Episode>) -> Sight {
-        if view.key.kind != WorkloadKind::Deployment {
-            return Sight::nothing("evicted: its controller deletes what is left behind");
+        match view.key.kind {
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                return Sight::nothing("evicted: its controller deletes what is left behind");
+            }
+            WorkloadKind::Deployment | WorkloadKind::Pod => {}
         }
         let threshold = self.pods.unwrap_or(DEFAULT_PODS);
         let healthy_at = relapse_of.and_then(|episode| episode.state.healthy_at);

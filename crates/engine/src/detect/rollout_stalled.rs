@@ -49,6 +49,9 @@ fn unmoved(view: &View<'_>) -> Option<Moment> {
 
 impl Detect for RolloutStalled {
     fn look(&self, view: &View<'_>, _: &Settings, relapse_of: Option<&Episode>) -> Sight {
+        if view.key.kind == WorkloadKind::Pod {
+            return Sight::nothing("rolloutStalled: pods without a workload have no rollout");
+        }
         let wait = state::wait(self.lasting.as_ref(), DEFAULT_WAIT);
         let lasting = |what: &str, wait| Lasting {
             what: format!("rolloutStalled: {what}"),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use kubemend_api::Amount;
+use kubemend_api::targets::WorkloadKind;
 use kubemend_api::triggers::Unavailable;
 
 use super::state::{self, Lasting};
@@ -23,6 +24,10 @@ const DEFAULT_BELOW: Amount = Amount::Percent(100);
 
 impl Detect for Unavailable {
     fn look(&self, view: &View<'_>, _: &Settings, relapse_of: Option<&Episode>) -> Sight {
+        if view.key.kind == WorkloadKind::Pod {
+            let why = "unavailable: how many pods are wanted is known of workloads only";
+            return Sight::nothing(why);
+        }
         let desired = view.workload.desired;
         let least = self.below.unwrap_or(DEFAULT_BELOW).of(desired).min(desired);
         let lasting = Lasting {

@@ -117,7 +117,7 @@ pub enum Blocked {
 impl Blocked {
     /// What a waiting reason means. Image reasons alternate, so they are one class.
     /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/types.go>
-    fn of(reason: &str) -> Option<Self> {
+    pub(super) fn of(reason: &str) -> Option<Self> {
         match reason {
             "ErrImagePull"
             | "ImagePullBackOff"

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use kubemend_api::triggers::Probe;
 
+use super::clue::Clue;
 use super::condition::{self, Condition};
 use super::container::{Blocked, Container, Role, Termination, containers};
-use super::slim::{SlimMeta, SlimPod};
+use super::slim::{SlimMeta, SlimOwner, SlimPod};
 use super::{Labels, Name, Owner, Text, Uid};
 use crate::moment::Moment;
 
@@ -28,6 +29,8 @@ pub struct PodFacts {
     pub disrupted: bool,
     /// A static pod's mirror: deleting it restarts nothing.
     pub mirror: bool,
+    /// Its restartPolicy is not Always: it is meant to end, as a Job's pods are.
+    pub finite: bool,
     pub phase: Phase,
     /// The kubelet evicted it to save its node (`status.reason`).
     pub evicted: bool,
@@ -48,6 +51,7 @@ pub struct Rare {
     /// `deletionTimestamp`: when it should be gone; its grace period is part of it.
     pub due: Option<Moment>,
     pub finalizers: Box<[Text]>,
+    pub clue: Clue,
     /// What the World has seen of it; empty in what was just read.
     pub trouble: Trouble,
 }
@@ -84,6 +88,7 @@ impl PodFacts {
         let status = &pod.status;
         let condition = |name: &str| status.conditions.iter().find(|one| one.type_ == name);
         let ready = condition("Ready");
+        let containers = containers(pod);
         Self {
             name: Name::new(&meta.namespace, &meta.name),
             uid: meta.uid.as_str().into(),
@@ -93,6 +98,7 @@ impl PodFacts {
             deleting: meta.deletion_timestamp.is_some(),
             disrupted: condition("DisruptionTarget").is_some_and(|one| one.status == "True"),
             mirror: meta.annotations.contains_key("kubernetes.io/config.mirror"),
+            finite: matches!(pod.spec.restart_policy.as_str(), "Never" | "OnFailure"),
             phase: match status.phase.as_str() {
                 "Running" => Phase::Running,
                 "Succeeded" => Phase::Succeeded,
@@ -103,14 +109,19 @@ impl PodFacts {
             evicted: status.reason == "Evicted",
             ready: ready.is_some_and(|one| one.status == "True"),
             ready_changed: ready.and_then(|one| moment(one.last_transition_time.as_deref())),
-            containers: containers(pod),
-            rare: rare(pod).map(Box::new),
+            rare: rare(pod, &containers).map(Box::new),
+            containers,
         }
     }
 
     /// Its conditions that do not merely say that all is well.
     pub fn conditions(&self) -> &[Condition] {
         self.rare.as_deref().map_or(&[], |rare| &rare.conditions)
+    }
+
+    /// What it might share with others in trouble.
+    pub fn clue(&self) -> Option<&Clue> {
+        self.rare.as_ref().map(|rare| &rare.clue)
     }
 
     /// The condition of that type, unless it says that all is well.
@@ -152,11 +163,11 @@ impl PodFacts {
 }
 
 /// A finished Job's pod says of each condition that it is over: that is no news.
-fn rare(pod: &SlimPod) -> Option<Rare> {
+fn rare(pod: &SlimPod, containers: &[Container]) -> Option<Rare> {
     let meta = &pod.metadata;
     let due = moment(meta.deletion_timestamp.as_deref());
     let over = pod.status.phase == "Succeeded";
-    let rare = Rare {
+    let mut rare = Rare {
         conditions: if over {
             Box::default()
         } else {
@@ -171,9 +182,15 @@ fn rare(pod: &SlimPod) -> Option<Rare> {
             Box::default()
         },
         due,
+        clue: Clue::default(),
         trouble: Trouble::default(),
     };
-    (rare != Rare::default()).then_some(rare)
+    let crashed = containers.iter().any(|one| one.abnormal().is_some());
+    if rare == Rare::default() && !crashed {
+        return None;
+    }
+    rare.clue = Clue::read(pod, containers);
+    Some(rare)
 }
 
 pub(super) fn moment(text: Option<&str>) -> Option<Moment> {
@@ -198,8 +215,17 @@ pub(crate) fn owner(meta: &SlimMeta) -> Option<Owner> {
         .iter()
         .find(|one| one.controller)
         .map(|one| Owner {
-            kind: one.kind.as_str().into(),
+            kind: kind(one),
             name: one.name.as_str().into(),
             uid: one.uid.as_str().into(),
         })
+}
+
+/// An owner's kind, with its group where that is none of Kubernetes' own for workloads: others use the
+/// same words for kinds of theirs, as OpenKruise does with `StatefulSet.apps.kruise.io`.
+fn kind(owner: &SlimOwner) -> Text {
+    match owner.api_version.split_once('/') {
+        None | Some(("apps" | "batch", _)) => owner.kind.as_str().into(),
+        Some((group, _)) => format!("{}.{group}", owner.kind).into(),
+    }
 }

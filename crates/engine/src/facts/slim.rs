@@ -29,6 +29,7 @@ pub struct SlimMeta {
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs)]
 pub struct SlimOwner {
+    pub api_version: String,
     pub kind: String,
     pub name: String,
     pub uid: String,
@@ -58,6 +59,8 @@ pub struct SlimPod {
 pub struct SlimPodSpec {
     pub containers: Vec<SlimContainer>,
     pub init_containers: Vec<SlimContainer>,
+    pub restart_policy: String,
+    pub node_name: String,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -65,6 +68,7 @@ pub struct SlimPodSpec {
 #[allow(missing_docs)]
 pub struct SlimContainer {
     pub name: String,
+    pub image: String,
     pub restart_policy: Option<String>,
     pub restart_policy_rules: Vec<SlimRestartRule>,
     pub liveness_probe: Option<IgnoredAny>,
@@ -118,6 +122,8 @@ pub struct SlimContainerStatus {
     pub ready: bool,
     pub started: Option<bool>,
     pub restart_count: i64,
+    #[serde(rename = "imageID")]
+    pub image_id: String,
     pub state: SlimState,
     pub last_state: SlimState,
 }
@@ -136,6 +142,7 @@ pub struct SlimState {
 #[allow(missing_docs)]
 pub struct SlimWaiting {
     pub reason: String,
+    pub message: String,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]

@@ -12,7 +12,7 @@ pub const REVISION_LABEL: &str = "controller-revision-hash";
 /// Where a revision of a workload of that kind holds the template.
 pub const fn pointer(kind: WorkloadKind) -> &'static str {
     match kind {
-        WorkloadKind::Deployment => "/spec/template",
+        WorkloadKind::Deployment | WorkloadKind::Pod => "/spec/template",
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "/data/spec/template",
     }
 }

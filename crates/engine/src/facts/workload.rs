@@ -23,6 +23,8 @@ pub struct WorkloadFacts {
     pub deleting: bool,
     /// The engine's own hash of the pod template.
     pub hash: Text,
+    /// A hash of the images in it alone.
+    pub images: u64,
     /// The controller has seen the newest spec.
     pub observed: bool,
     pub paused: bool,
@@ -131,7 +133,8 @@ impl WorkloadFacts {
                 status.updated_number_scheduled,
                 status.number_available,
             ),
-            WorkloadKind::Deployment | WorkloadKind::StatefulSet => (
+            // Pods are read as pods, never as a workload.
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Pod => (
                 object.spec.replicas.unwrap_or(1),
                 status.updated_replicas,
                 status.available_replicas,
@@ -145,6 +148,7 @@ impl WorkloadFacts {
             created: created(meta),
             deleting: meta.deletion_timestamp.is_some(),
             hash: template::hash(&object.spec.template).into(),
+            images: images(&object.spec.template),
             observed: status.observed_generation >= meta.generation,
             paused: object.spec.paused,
             desired: count(desired),
@@ -158,7 +162,9 @@ impl WorkloadFacts {
             conditions: condition::read(&status.conditions),
             rolling: match kind {
                 WorkloadKind::StatefulSet => status.current_revision != status.update_revision,
-                WorkloadKind::Deployment | WorkloadKind::DaemonSet => updated < desired,
+                WorkloadKind::Deployment | WorkloadKind::DaemonSet | WorkloadKind::Pod => {
+                    updated < desired
+                }
             },
             updates: updates(kind, &object.spec),
             restarted_at: object
@@ -228,6 +234,15 @@ impl RevisionFacts {
 
 /// A ReplicaSet's number, as its Deployment's controller writes it.
 const REVISION: &str = "deployment.kubernetes.io/revision";
+/// Tells a release of another image from one of another configuration.
+fn images(template: &Value) -> u64 {
+    let lists = ["/spec/initContainers", "/spec/containers"];
+    let lists = lists
+        .iter()
+        .filter_map(|list| template.pointer(list)?.as_array());
+    let images = lists.flatten().map(|one| one["image"].clone());
+    u64::from_str_radix(&template::hash(&Value::Array(images.collect())), 16).unwrap_or(0)
+}
 
 /// Where `kubectl rollout restart` leaves its mark.
 const RESTARTED_AT: &str = "/metadata/annotations/kubectl.kubernetes.io~1restartedAt";

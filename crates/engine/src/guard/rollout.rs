@@ -22,7 +22,7 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     if unblocks || !case.view.rolling_out() {
         return Ok(());
     }
-    if only_new_pods_fail(case) && rollback_follows(case) {
+    if only_new_pods_fail(case) && super::rollback_follows(case) {
         let why = "only pods of the new revision fail, and a later step rolls back";
         return Err(Skip::CannotHelp { why }.into());
     }
@@ -40,18 +40,4 @@ fn only_new_pods_fail(case: &Case<'_>) -> bool {
     let newest =
         |hash: Option<&crate::facts::Text>| hash.is_some_and(|hash| *hash == view.workload.hash);
     failing.peek().is_some() && failing.all(|one| newest(one.hash))
-}
-
-/// A later rollback that is admitted: its onlyIf holds, and nothing lasting forbids it.
-fn rollback_follows(case: &Case<'_>) -> bool {
-    case.later.iter().enumerate().any(|(index, step)| {
-        step.action_name() == ActionName::Rollback && {
-            let later = Case {
-                step,
-                later: &case.later[index + 1..],
-                ..*case
-            };
-            super::admit(&later).is_ok() && crate::action::resolve(&later).is_ok()
-        }
-    })
 }

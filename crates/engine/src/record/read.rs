@@ -2,11 +2,12 @@
 
 use kubemend_api::Duration;
 use kubemend_api::event::{
-    EventApproval, EventAttempt, EventBaseline, EventRequest, EventSkip, EventSpent, EventUndo,
-    HealingEventStatus, Timestamp,
+    EventApproval, EventAttempt, EventBaseline, EventCause, EventRequest, EventSign, EventSkip,
+    EventSpent, EventUndo, HealingEventStatus, Timestamp,
 };
 
 use super::{OUTCOMES, RESULTS, VERBS};
+use crate::cause::Cause;
 use crate::episode::{
     Approved, Attempt, Awaited, Baseline, Phase, Request, Skipped, Spent, State, UndoState,
 };
@@ -61,6 +62,7 @@ pub(super) fn state(status: &HealingEventStatus) -> Result<State, String> {
             .map(read_baseline)
             .collect::<Result<_, _>>()?,
         undo: status.undo.as_ref().map(read_undo).transpose()?,
+        cause: status.cause.as_ref().map(read_cause).transpose()?,
         evidence: status.evidence.clone(),
     })
 }
@@ -110,6 +112,16 @@ fn read_request(request: &EventRequest) -> Result<Request, String> {
         to: text(&request.to),
         result: maybe_named("requests.result", &RESULTS, request.result.as_deref())?,
         detail: text(&request.detail),
+    })
+}
+
+fn read_cause(cause: &EventCause) -> Result<Cause, String> {
+    Ok(Cause {
+        sign: EventSign {
+            kind: cause.kind,
+            name: cause.name.clone(),
+        },
+        targets: number("cause.targets", cause.targets)?,
     })
 }
 

@@ -23,7 +23,7 @@ impl World {
         match object {
             Object::Pod(pod) => Some(self.put_pod(pod, now)),
             Object::Workload(workload) => Some(self.put_workload(workload, now)),
-            Object::Revision(revision) => Some(self.put_revision(revision)),
+            Object::Revision(revision) => Some(self.put_revision(revision, now)),
             Object::Namespace(namespace) => Some(self.put_namespace(namespace)),
             Object::DisruptionBudget(budget) => {
                 let name = budget.name.clone();
@@ -37,11 +37,11 @@ impl World {
             }
             Object::Policy(policy) => {
                 let policy = Policy::namespaced(&policy, &self.settings);
-                Some((Source::Policies, self.put_policy(policy)))
+                Some((Source::Policies, self.put_policy(policy, now)))
             }
             Object::ClusterPolicy(policy) => {
                 let policy = Policy::cluster(&policy, &self.settings);
-                Some((Source::ClusterPolicies, self.put_policy(policy)))
+                Some((Source::ClusterPolicies, self.put_policy(policy, now)))
             }
             Object::Strategy(strategy) => {
                 let name = Name::new(
@@ -78,6 +78,7 @@ impl World {
             .filter(|known| known.facts.uid == pod.uid);
         seen::note(known, &mut pod, now);
         let ready_since = ready_since(known, &pod, now);
+        let before = self.loose_of(&name);
         self.remove_pod_indexes(&name);
         if let Some(owner) = &pod.owner {
             self.pods_by_owner
@@ -92,6 +93,8 @@ impl World {
             facts: pod,
             ready_since,
         });
+        let after = self.loose_of(&name);
+        self.move_loose(before, after, now);
         (Source::Pods, name)
     }
 
@@ -109,6 +112,13 @@ impl World {
             }
             if let Some(end) = &mut container.newest {
                 words.share(&mut end.reason);
+            }
+        }
+        if let Some(rare) = &mut pod.rare {
+            let clue = &mut rare.clue;
+            let clue = [&mut clue.node, &mut clue.image, &mut clue.object];
+            for word in clue.into_iter().flatten() {
+                words.share(word);
             }
         }
         for condition in pod.rare.iter_mut().flat_map(|rare| &mut rare.conditions) {
@@ -149,6 +159,11 @@ impl World {
             Some(_) => Some(now),
             None => None,
         };
+        let images_since = match known {
+            Some(known) if known.facts.images == facts.images => known.images_since,
+            Some(_) => Some(now),
+            None => None,
+        };
         let relabelled = known.is_none_or(|known| known.facts.labels != facts.labels);
         let progress = Progress::seen(known, &facts, now);
         if facts.is_complete() && facts.conditions.is_empty() {
@@ -159,6 +174,7 @@ impl World {
         let workload = Workload {
             facts,
             hash_since,
+            images_since,
             progress,
         };
         self.workloads.insert(key.clone(), workload);
@@ -169,9 +185,10 @@ impl World {
         (source, key.as_name())
     }
 
-    fn put_revision(&mut self, revision: RevisionFacts) -> (Source, Name) {
+    fn put_revision(&mut self, revision: RevisionFacts, now: Moment) -> (Source, Name) {
         let id = (revision.source, revision.name.clone());
         self.saw(revision.source, &revision.version);
+        let before = self.loose_of_revision(&id);
         self.remove_revision_indexes(&id);
         if let Some(owner) = &revision.owner {
             self.revisions_by_owner
@@ -184,6 +201,8 @@ impl World {
         if let Some(key) = target {
             self.note_unproven(&key);
         }
+        let after = self.loose_of_revision(&id);
+        self.move_loose(before, after, now);
         id
     }
 
@@ -209,9 +228,13 @@ impl World {
         (Source::Namespaces, Name::new("", &name))
     }
 
-    fn put_policy(&mut self, policy: Policy) -> Name {
+    fn put_policy(&mut self, policy: Policy, now: Moment) -> Name {
         let id = policy.id.clone();
-        self.policies.insert(id.clone(), policy);
+        let heals_pods = policy.heals_pods();
+        let known = self.policies.insert(id.clone(), policy);
+        if heals_pods != known.is_some_and(|known| known.heals_pods()) {
+            self.review_loose(now);
+        }
         self.match_policy(&id);
         id
     }
@@ -255,7 +278,7 @@ impl World {
     }
 
     /// Recomputes which policies select one workload.
-    fn match_target(&mut self, key: &TargetKey) {
+    pub(super) fn match_target(&mut self, key: &TargetKey) {
         for id in self.matches.remove(key).unwrap_or_default() {
             remove(&mut self.members, &id, key);
         }

@@ -14,9 +14,13 @@ use crate::policy::{Chain, ChainRef, Policy, PolicyId, Rule, Strategy};
 use crate::source::Source;
 
 impl World {
-    /// The workload that owns a pod, each hop's UID checked; `None` for bare pods, Jobs, unknown
-    /// owners, and for owners that are not in view.
+    /// What a pod is a part of, each hop's UID checked: the workload that owns it, or, where a policy asks for
+    /// pods, what its owner is, or itself. `None` for Jobs and for owners that are not in view.
     pub fn target_of(&self, pod: &PodFacts) -> Option<TargetKey> {
+        self.workload_of(pod).or_else(|| self.kept_loose(pod))
+    }
+
+    fn workload_of(&self, pod: &PodFacts) -> Option<TargetKey> {
         let owner = pod.owner.as_ref()?;
         let namespace = &pod.name.namespace;
         let (kind, owner) = match &*owner.kind {
@@ -31,7 +35,10 @@ impl World {
                     .filter(|one| one.uid == owner.uid)?;
                 (WorkloadKind::Deployment, revision.owner.as_ref()?)
             }
-            kind => (WorkloadKind::named(kind)?, &**owner),
+            kind => {
+                let kind = WorkloadKind::named(kind).filter(|kind| *kind != WorkloadKind::Pod)?;
+                (kind, &**owner)
+            }
         };
         let key = TargetKey::new(kind, namespace, &owner.name);
         self.workloads
@@ -46,11 +53,12 @@ impl World {
             return Vec::new();
         };
         let revisions: Vec<_> = self.revisions_of(key).collect();
+        let uid = &workload.facts.uid;
         let mut pods: Vec<(&Pod, Option<&Text>)> = match key.kind {
             WorkloadKind::Deployment => revisions
                 .iter()
                 .flat_map(|one| {
-                    let own = self.owned_by(key, &one.uid);
+                    let own = self.owned(&key.namespace, &one.uid);
                     own.map(move |pod| (pod, Some(&one.hash)))
                 })
                 .collect(),
@@ -60,25 +68,18 @@ impl World {
                     let revision = revisions.iter().find(|one| one.is_named_by(label))?;
                     Some(&revision.hash)
                 };
-                let own = self.owned_by(key, &workload.facts.uid);
+                let own = self.owned(&key.namespace, uid);
                 own.map(|pod| (pod, hash(pod))).collect()
+            }
+            WorkloadKind::Pod => {
+                let loose = self.loose_pods(key, uid).into_iter();
+                loose.map(|pod| (pod, None)).collect()
             }
         };
         pods.sort_by(|(a, _), (b, _)| {
             (a.facts.created, &a.facts.name).cmp(&(b.facts.created, &b.facts.name))
         });
         pods
-    }
-
-    /// The pods of a controller in the target's namespace.
-    fn owned_by<'a>(&'a self, key: &TargetKey, uid: &Text) -> impl Iterator<Item = &'a Pod> {
-        let owner = (key.namespace.clone(), uid.clone());
-        let names = self.pods_by_owner.get(&owner).into_iter().flatten();
-        let names = names.map(move |name| Name {
-            namespace: key.namespace.clone(),
-            name: name.clone(),
-        });
-        names.filter_map(|name| self.pods.get(&name))
     }
 
     /// The revisions of a workload, by name.
@@ -104,10 +105,15 @@ impl World {
             .max_by_key(|proof| proof.seconds)
     }
 
+    /// The pods in which trouble can be, by name.
+    pub(crate) fn ill_pods(&self) -> impl Iterator<Item = &Pod> {
+        self.ill.iter().filter_map(|name| self.pods.get(name))
+    }
+
     /// Workloads in which trouble can be, sorted.
     pub fn suspects(&self) -> BTreeSet<TargetKey> {
-        let pods = self.ill.iter().filter_map(|name| self.pods.get(name));
-        pods.filter_map(|pod| self.target_of(&pod.facts))
+        self.ill_pods()
+            .filter_map(|pod| self.target_of(&pod.facts))
             .chain(self.unwell.iter().cloned())
             .collect()
     }

@@ -27,8 +27,11 @@ impl World {
                     .is_some_and(|pod| uid.is_empty() || pod.facts.uid == *uid)
                     && {
                         self.pod_departs(name, now);
+                        let target = self.loose_of(name);
                         self.remove_pod_indexes(name);
-                        self.pods.remove(name)
+                        let removed = self.pods.remove(name);
+                        self.move_loose(target, None, now);
+                        removed
                     }
             }
             Source::Deployments => self.workload_gone(WorkloadKind::Deployment, name, uid),
@@ -37,8 +40,10 @@ impl World {
             Source::ReplicaSets | Source::ControllerRevisions => {
                 let id = (source, name.clone());
                 self.revisions.get(&id).is_some_and(|one| same(&one.uid)) && {
+                    let target = self.loose_of_revision(&id);
                     self.remove_revision_indexes(&id);
                     let revision = self.revisions.remove(&id);
+                    self.move_loose(target, None, now);
                     revision.is_some_and(|one| {
                         self.proofs.remove(&one.uid);
                         true
@@ -56,6 +61,9 @@ impl World {
                 let removed = self.policies.get(name).is_some_and(|one| same(&one.uid))
                     && self.policies.remove(name).is_some();
                 self.match_policy(name);
+                if removed && self.loose {
+                    self.review_loose(now);
+                }
                 removed
             }
             Source::Strategies => self.strategy_gone(StrategyKind::RecoveryStrategy, name),
@@ -135,6 +143,9 @@ impl World {
         };
         for name in &unlisted {
             self.gone(source, name, &Text::from(""), now);
+        }
+        if self.loose && source == Source::Pods {
+            self.review_loose(now);
         }
         let fresh = self.fresh.entry(source).or_default();
         fresh.synced = true;

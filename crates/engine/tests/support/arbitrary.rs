@@ -4,8 +4,9 @@ use kubemend_api::targets::WorkloadKind;
 use kubemend_api::triggers::{ConditionStatus, Probe};
 use kubemend_engine::change::Object;
 use kubemend_engine::facts::{
-    Checks, Condition, Container, Labels, Name, Owner, Phase as PodPhase, PodFacts, Proof, Rare,
-    RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates, WorkloadFacts, template,
+    Checks, Clue, Condition, Container, Labels, Name, Owner, Phase as PodPhase, PodFacts, Proof,
+    Rare, RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates, WorkloadFacts,
+    template,
 };
 use kubemend_engine::{Moment, Source};
 use proptest::collection::vec;
@@ -40,7 +41,10 @@ pub fn target() -> impl Strategy<Value = TargetKey> {
         select(WorkloadKind::ALL.to_vec()),
         select(vec!["web", "db"]),
     )
-        .prop_map(|(namespace, kind, name)| TargetKey::new(kind, &namespace, name))
+        .prop_map(|(namespace, kind, name)| match kind {
+            WorkloadKind::Pod => TargetKey::spelled("CloneSet", &namespace, name),
+            kind => TargetKey::new(kind, &namespace, name),
+        })
 }
 
 pub fn hash() -> impl Strategy<Value = Text> {
@@ -53,6 +57,14 @@ pub fn uid_of(key: &TargetKey) -> Text {
 
 fn revision_name(key: &TargetKey, hash: &str) -> String {
     format!("{}-{hash}", key.name)
+}
+
+/// Pods have no object of their own that would be watched.
+fn of_workload(key: TargetKey) -> TargetKey {
+    if key.kind != WorkloadKind::Pod {
+        return key;
+    }
+    TargetKey::new(WorkloadKind::StatefulSet, &key.namespace, key.words().1)
 }
 
 /// A workload of the small vocabulary, with any numbers.
@@ -80,6 +92,7 @@ pub fn workload() -> impl Strategy<Value = Object> {
                 mode,
                 conditions,
             )| {
+                let key = of_workload(key);
                 Object::Workload(WorkloadFacts {
                     uid: uid_of(&key),
                     version: "7".into(),
@@ -87,6 +100,7 @@ pub fn workload() -> impl Strategy<Value = Object> {
                     created,
                     deleting: false,
                     hash,
+                    images: 0,
                     observed,
                     paused,
                     desired,
@@ -131,7 +145,7 @@ fn labels(key: &TargetKey) -> Labels {
     Labels::new([("app".into(), key.name.clone())].into())
 }
 
-/// A pod of a StatefulSet or DaemonSet names its revision.
+/// A pod of a `StatefulSet` or `DaemonSet` names its revision.
 fn pod_labels(key: &TargetKey, hash: &str) -> Labels {
     let revision: Text = revision_name(key, hash).as_str().into();
     Labels::new(
@@ -152,6 +166,11 @@ pub fn revision() -> impl Strategy<Value = Object> {
         of((moment(), any::<i64>())),
     )
         .prop_map(|(key, hash, created, revision, proof)| {
+            let (kind, name) = match key.kind {
+                WorkloadKind::Pod => (WorkloadKind::Deployment, key.words().1),
+                kind => (kind, &*key.name),
+            };
+            let key = TargetKey::new(kind, &key.namespace, name);
             let name = revision_name(&key, &hash);
             Object::Revision(RevisionFacts {
                 source: Source::of_revisions(key.kind),
@@ -214,11 +233,23 @@ fn container() -> impl Strategy<Value = Container> {
 }
 
 fn rare() -> impl Strategy<Value = Option<Rare>> {
-    let rare = (vec(condition(), 0..3), of(moment()), vec(word(), 0..2));
-    of(rare.prop_map(|(conditions, due, finalizers)| Rare {
+    let clue = (of(word()), of(word()), of(word()));
+    let clue = clue.prop_map(|(node, image, object)| Clue {
+        node,
+        image,
+        object,
+    });
+    let rare = (
+        vec(condition(), 0..3),
+        of(moment()),
+        vec(word(), 0..2),
+        clue,
+    );
+    of(rare.prop_map(|(conditions, due, finalizers, clue)| Rare {
         conditions: conditions.into(),
         due,
         finalizers: finalizers.into(),
+        clue,
         trouble: Trouble::default(),
     }))
 }
@@ -258,7 +289,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
                 containers,
                 rare,
             )| {
-                let name = format!("{}-{}-{number}", key.name, key.kind);
+                let name = format!("{}-{}-{number}", key.words().1, key.kind);
                 let owner = if key.kind == WorkloadKind::Deployment {
                     let revision = revision_name(&key, &hash);
                     Owner {
@@ -267,9 +298,10 @@ pub fn pod() -> impl Strategy<Value = Object> {
                         uid: format!("{}/{revision}", key.namespace).as_str().into(),
                     }
                 } else {
+                    let (kind, name) = key.words();
                     Owner {
-                        kind: key.kind.as_str().into(),
-                        name: key.name.clone(),
+                        kind: kind.into(),
+                        name: name.into(),
                         uid: uid_of(&key),
                     }
                 };
@@ -282,6 +314,7 @@ pub fn pod() -> impl Strategy<Value = Object> {
                     deleting,
                     disrupted,
                     mirror: false,
+                    finite: false,
                     phase,
                     evicted: false,
                     ready,

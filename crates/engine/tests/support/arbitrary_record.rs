@@ -2,8 +2,11 @@
 
 use kubemend_api::Duration;
 use kubemend_api::actions::ActionName;
-use kubemend_api::event::{EventEvidence, EventStrategy, EventTarget, HealingEventSpec};
+use kubemend_api::event::{
+    CauseKind, EventEvidence, EventSign, EventStrategy, EventTarget, HealingEventSpec,
+};
 use kubemend_api::policy::StrategyKind;
+use kubemend_engine::cause::Cause;
 use kubemend_engine::episode::{
     Approved, Attempt, Awaited, Baseline, Done, Outcome, Phase, Request, Skipped, Spent, State,
     UndoState, Verb,
@@ -167,7 +170,7 @@ fn state() -> impl Strategy<Value = State> {
         texts,
         times,
         lists,
-        (of(undo()), of(awaited())),
+        (of(undo()), of(awaited()), of(cause())),
         vec(evidence(), 0..3),
     )
         .prop_map(
@@ -176,7 +179,7 @@ fn state() -> impl Strategy<Value = State> {
                 (reason, message, step, template_hash, symptom, rule, retried),
                 (healthy_at, relapse_until, ended_at, relapses, relapsed_at, longest_run),
                 (attempts, skips, later_steps, spent, baseline),
-                (undo, approval),
+                (undo, approval, cause),
                 evidence,
             )| State {
                 phase,
@@ -217,9 +220,20 @@ fn state() -> impl Strategy<Value = State> {
                     })
                     .collect(),
                 undo,
+                cause,
                 evidence,
             },
         )
+}
+
+fn sign() -> impl Strategy<Value = EventSign> {
+    let kinds = [CauseKind::Node, CauseKind::Image, CauseKind::Object];
+    let name = select(vec!["a", "b"]).prop_map(str::to_owned);
+    (select(kinds.to_vec()), name).prop_map(|(kind, name)| EventSign { kind, name })
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    (sign(), count()).prop_map(|(sign, targets)| Cause { sign, targets })
 }
 
 fn evidence() -> impl Strategy<Value = EventEvidence> {
@@ -261,7 +275,7 @@ pub fn episode() -> impl Strategy<Value = Episode> {
         1u64..100,
         (of(word()), of(word())),
         spec,
-        state(),
+        (state(), vec(sign(), 0..3)),
     )
         .prop_map(
             |(
@@ -271,7 +285,7 @@ pub fn episode() -> impl Strategy<Value = Episode> {
                 version,
                 (retry, approval),
                 (template_hash, rule, generation, within, ttl, failed_at, detected_at),
-                state,
+                (state, signs),
             )| Episode {
                 id: record_name::name(&key, ordinal, dry),
                 uid: "uid".into(),
@@ -281,9 +295,9 @@ pub fn episode() -> impl Strategy<Value = Episode> {
                 state,
                 spec: HealingEventSpec {
                     target: EventTarget {
-                        api_version: "apps/v1".into(),
-                        kind: key.kind,
-                        name: key.name.to_string(),
+                        api_version: Some("apps/v1".into()),
+                        kind: key.words().0.to_owned(),
+                        name: key.words().1.to_owned(),
                         uid: uid_of(&key).to_string(),
                         template_hash: template_hash.to_string(),
                     },
@@ -297,6 +311,7 @@ pub fn episode() -> impl Strategy<Value = Episode> {
                         uid: "u".into(),
                         generation,
                     }),
+                    signs,
                     thresholds: [("restarts".to_owned(), "3".to_owned())].into(),
                     recover_within: within.map(Duration::from_millis),
                     ttl: Duration::from_millis(ttl),

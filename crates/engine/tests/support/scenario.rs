@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use kubemend_api::targets::WorkloadKind;
-use kubemend_engine::Settings;
-use kubemend_engine::explain::explain;
-use kubemend_engine::facts::TargetKey;
+use kubemend_engine::explain::{self, Explanation, explain};
+use kubemend_engine::facts::{Name, TargetKey};
 use kubemend_engine::source::Source;
+use kubemend_engine::{Settings, decide, report};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -81,6 +81,16 @@ pub fn play(text: &str) -> Result<Vec<(String, String)>, String> {
                 .lines
                 .push(format!("why       {}: {}", why.kind, why.headline));
         }
+        if let Some(asked) = &step.ask {
+            let why = answer(&stage, asked);
+            stage
+                .lines
+                .push(format!("why       {}: {}", why.kind, why.headline));
+        }
+        if step.status {
+            let line = status(&stage);
+            stage.lines.push(line);
+        }
         let next = scenario
             .steps
             .get(index + 1)
@@ -96,6 +106,26 @@ pub fn play(text: &str) -> Result<Vec<(String, String)>, String> {
         played.push((step.expect.trim_end().to_owned(), lines));
     }
     Ok(played)
+}
+
+fn answer(stage: &Stage, asked: &str) -> Explanation {
+    let now = moment(stage.now);
+    match asked.strip_prefix("Pod/") {
+        Some(name) => explain::pod(&stage.world, &Name::new("shop", name), now),
+        None => explain::owner(&stage.world, "shop", asked, now),
+    }
+}
+
+fn status(stage: &Stage) -> String {
+    let now = moment(stage.now);
+    let plan = decide(&stage.world, now);
+    let reports = report::policies(&stage.world, &plan, now);
+    let shop = reports.iter().find(|one| &*one.name.name == "shop");
+    let status = &shop.expect("the policy of every scenario").status;
+    let jobs = status.jobs.as_ref().map_or_else(String::new, |jobs| {
+        format!(", {} Jobs fail with {} pods", jobs.failing, jobs.pods)
+    });
+    format!("status    {} targets{jobs}", status.targets)
 }
 
 /// The file with the lines that were played as its expectations.

@@ -64,6 +64,11 @@ pub struct Step {
     /// Ask why Deployment web is or is not healed, after the step's rounds.
     #[serde(default)]
     pub why: bool,
+    /// Ask the same for a pod, or for an owner as records spell it: `Pod/a`, `CloneSet.apps.kruise.io/web`.
+    pub ask: Option<String>,
+    /// Show how many targets the policy has, and the Jobs that fail in its namespaces.
+    #[serde(default)]
+    pub status: bool,
     pub expect: String,
 }
 
@@ -81,6 +86,8 @@ pub struct Workload {
     pub annotations: Option<Value>,
     /// Merged over the object, for example `{spec: {paused: true}}`.
     pub raw: Option<Value>,
+    /// Merged over each of its pods, for example `{spec: {nodeName: a}}`.
+    pub pod_raw: Option<Value>,
     /// Seconds that revisions have proven; absent: revision 1 has proven itself for a day.
     pub proven: Option<BTreeMap<u64, i64>>,
     /// How long ago a revision was released: `{2: 1h}`
@@ -288,6 +295,9 @@ fn workload(stage: &mut Stage, name: &str, patch: &Workload) {
     }
     if let Some(raw) = &patch.raw {
         merge(&mut toy.raw, raw);
+    }
+    if let Some(raw) = &patch.pod_raw {
+        merge(&mut toy.pod_raw, raw);
     }
 }
 

@@ -27,7 +27,7 @@ struct Pod {
     ready_changed: i64,
     last: Option<(i64, i64, i64)>,
     backoff: i64,
-    /// Its place in a StatefulSet, or its node in a DaemonSet.
+    /// Its place in a `StatefulSet`, or its node in a `DaemonSet`.
     place: usize,
     uid: String,
 }
@@ -114,6 +114,7 @@ impl Pod {
 pub struct Toy {
     pub name: String,
     pub namespace: String,
+    /// With its API version where that is another: `apps.kruise.io/v1alpha1 CloneSet`.
     pub kind: String,
     pub uid: String,
     pub replicas: usize,
@@ -126,6 +127,8 @@ pub struct Toy {
     pub labels: Value,
     pub annotations: Value,
     pub raw: Value,
+    /// Merged over each of its pods.
+    pub pod_raw: Value,
     pub proven: BTreeMap<u64, i64>,
     pods: Vec<Pod>,
     serial: usize,
@@ -148,6 +151,7 @@ impl Toy {
             labels: json!({ "app": name }),
             annotations: json!({}),
             raw: json!({}),
+            pod_raw: json!({}),
             proven: [(1, 86_400)].into(),
             pods: Vec::new(),
             serial: 0,
@@ -239,7 +243,7 @@ impl Toy {
         }
     }
 
-    /// A StatefulSet's: one pod after the other; one that is not ready is waited for, whatever its revision.
+    /// A `StatefulSet`'s: one pod after the other; one that is not ready is waited for, whatever its revision.
     fn control_ordered(&mut self, now: i64) -> bool {
         for place in 0..self.replicas {
             match self.pods.iter().find(|pod| pod.place == place) {
@@ -262,7 +266,7 @@ impl Toy {
             .is_some_and(|name| self.kill(&name))
     }
 
-    /// A DaemonSet's: old pods that are not ready go at once, of the others one at a time.
+    /// A `DaemonSet`'s: old pods that are not ready go at once, of the others one at a time.
     fn control_placed(&mut self, now: i64) -> bool {
         let taken = |place: &usize| self.pods.iter().any(|pod| pod.place == *place);
         if let Some(place) = (0..self.replicas).find(|place| !taken(place)) {
@@ -352,6 +356,10 @@ impl Toy {
 
     /// A pod of this workload, without status.
     pub fn pod(&self, name: &str, revision: u64, created: i64) -> Value {
+        let (version, kind) = self
+            .kind
+            .rsplit_once(' ')
+            .unwrap_or(("apps/v1", &self.kind));
         let (kind, owner, uid) = if self.kind == "Deployment" {
             (
                 "ReplicaSet",
@@ -359,7 +367,7 @@ impl Toy {
                 format!("{}-r{revision}", self.uid),
             )
         } else {
-            (self.kind.as_str(), self.name.clone(), self.uid.clone())
+            (kind, self.name.clone(), self.uid.clone())
         };
         let mut labels = json!({ "app": self.name });
         match self.kind.as_str() {
@@ -367,19 +375,25 @@ impl Toy {
             "DaemonSet" => labels[REVISION_LABEL] = json!(format!("r{revision}")),
             _ => {}
         }
-        json!({
+        let mut pod = json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {
                 "name": name, "namespace": self.namespace, "uid": format!("{name}-uid"),
                 "creationTimestamp": time(created), "labels": labels,
-                "ownerReferences": [{ "kind": kind, "name": owner, "uid": uid, "controller": true }],
+                "ownerReferences": [{ "apiVersion": version, "kind": kind, "name": owner, "uid": uid, "controller": true }],
             },
             "spec": { "containers": [{ "name": "app" }] },
-        })
+        });
+        objects::merge(&mut pod, &self.pod_raw);
+        pod
     }
 
     /// The workload and its revisions, given its pods as the API server has them.
     pub fn objects(&self, pods: &[Value]) -> Vec<Value> {
+        if !["Deployment", "StatefulSet", "DaemonSet"].contains(&self.kind.as_str()) {
+            // Nobody watches objects of another kind.
+            return Vec::new();
+        }
         let is_ready = |pod: &&&Value| {
             let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
             conditions

@@ -5,10 +5,14 @@ use std::str::FromStr;
 use anyhow::{Context as _, Error, Result, bail};
 use kubemend_api::targets::WorkloadKind;
 
-/// A workload, or the record of one.
+/// A target, or the record of one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     Target(WorkloadKind, String),
+    /// What this pod is a part of.
+    Pod(String),
+    /// The pods of an owner of a kind that is not watched, as the column TARGET of a record spells it.
+    Owner(String),
     Record(String),
 }
 
@@ -23,7 +27,10 @@ impl FromStr for Ask {
                 format!("'{text}' is not KIND/NAME, for example deployment/checkout")
             })?;
         let kind = kind.to_ascii_lowercase();
-        let kind = kind.split_once('.').map_or(kind.as_str(), |(kind, _)| kind);
+        let (kind, group) = kind.split_once('.').unwrap_or((&kind, ""));
+        if !["", "apps", "batch", "kubemend.io"].contains(&group) {
+            return Ok(Self::Owner(text.to_owned()));
+        }
         Ok(match kind {
             "deployment" | "deployments" | "deploy" => {
                 Self::Target(WorkloadKind::Deployment, name.into())
@@ -32,10 +39,12 @@ impl FromStr for Ask {
                 Self::Target(WorkloadKind::StatefulSet, name.into())
             }
             "daemonset" | "daemonsets" | "ds" => Self::Target(WorkloadKind::DaemonSet, name.into()),
+            "pod" | "pods" | "po" => Self::Pod(name.into()),
             "healingevent" | "healingevents" | "hev" => Self::Record(name.into()),
-            other => bail!(
-                "'{other}' is never healed by itself; ask for a deployment, statefulset, daemonset or healingevent"
+            "job" | "jobs" | "cronjob" | "cronjobs" | "node" | "nodes" => bail!(
+                "'{kind}' is never healed; ask for a deployment, statefulset, daemonset, pod or healingevent"
             ),
+            _ => Self::Owner(text.to_owned()),
         })
     }
 }
@@ -51,6 +60,10 @@ mod tests {
             assert_eq!(text.parse::<Ask>().unwrap(), target);
         }
         assert_eq!("hev/a-1".parse::<Ask>().unwrap(), Ask::Record("a-1".into()));
+        assert_eq!("po/a-1".parse::<Ask>().unwrap(), Ask::Pod("a-1".into()));
+        for text in ["CloneSet.apps.kruise.io/a", "StatefulSet.apps.kruise.io/a"] {
+            assert_eq!(text.parse::<Ask>().unwrap(), Ask::Owner(text.into()));
+        }
         assert!(
             "checkout"
                 .parse::<Ask>()

@@ -72,7 +72,7 @@ async fn revision(
     wanted: &Wanted,
 ) -> Result<Option<Value>, Failure> {
     let name = Name::new(&episode.id.namespace, &wanted.name);
-    let kind = episode.kind();
+    let kind = episode.target().kind;
     let path = call::path(Source::of_revisions(kind), &name);
     let json = match hand.send(Request::get(path)).await {
         Err(Failure::NotFound(_)) => return Ok(None),

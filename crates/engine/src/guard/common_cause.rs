@@ -1,0 +1,43 @@
+//! A few targets fail together and share what fails: what acts on each of them alone is the wrong level.
+
+use kubemend_api::actions::ActionName;
+use kubemend_api::event::CauseKind;
+use kubemend_api::targets::WorkloadKind;
+
+use super::Case;
+use crate::cause;
+use crate::episode::Request;
+use crate::hold::{Hold, No, Skip};
+
+pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
+    let Some(shared) = &case.cause else {
+        return Ok(());
+    };
+    if helps(case, shared.sign.kind) {
+        return Ok(());
+    }
+    let of_a_release = shared.sign.kind != CauseKind::Node && cause::released_lately(case.view);
+    if of_a_release && super::rollback_follows(case) {
+        let why = "what fails came with a release that others share, and a later step rolls back";
+        return Err(Skip::CannotHelp { why }.into());
+    }
+    Err(Hold::CommonCause {
+        cause: shared.clone(),
+    }
+    .into())
+}
+
+/// Whether the action may help against a cause of that kind. A pod that is replaced may come to another node; a release
+/// is answered by taking it back; nobody but a person brings an image or an object back.
+fn helps(case: &Case<'_>, kind: CauseKind) -> bool {
+    let of_a_release = || cause::released_lately(case.view);
+    match (case.step.action_name(), kind) {
+        (ActionName::Wait | ActionName::DeletePod, _) => true,
+        // A DaemonSet's pod comes back to the same node.
+        (ActionName::RestartPod, CauseKind::Node) => case.view.key.kind != WorkloadKind::DaemonSet,
+        (ActionName::Rollback, CauseKind::Image | CauseKind::Object) => of_a_release(),
+        (ActionName::RestartPod, CauseKind::Image | CauseKind::Object)
+        | (ActionName::Rollback, CauseKind::Node)
+        | (ActionName::RestartWorkload | ActionName::Scale, _) => false,
+    }
+}
