@@ -91,6 +91,8 @@ pub fn policy(namespace: &str, first: u64) -> Value {
                 {"name": "memory", "when": {"oomKilled": {"kills": 2, "window": "10m"}}, "steps": steps},
                 {"name": "image", "kinds": ["Deployment"], "when": {"imagePull": {"for": "1m"}}, "steps": steps},
                 {"name": "probes", "when": {"probeFailing": {"probes": ["Readiness", "Liveness"], "for": "5m"}}, "steps": steps},
+                {"name": "told", "when": {"event": {"reasons": ["Failed", "*Error*"], "count": 3, "window": "10m"}}, "steps": steps},
+                {"name": "network", "when": {"networkIssue": {"for": "30s"}}, "steps": steps},
                 {"name": "late", "when": {"rolloutStalled": {}}, "steps": steps},
                 {"name": "few", "mode": "DryRun", "when": {"unavailable": {"below": "50%", "for": "5m"}}, "steps": steps},
                 {"name": "own", "when": {"condition": {"type": "Degraded", "status": "True"}}, "steps": steps},
@@ -98,6 +100,18 @@ pub fn policy(namespace: &str, first: u64) -> Value {
             "budget": {"concurrent": 2, "actsPerHour": 10, "maxUnavailable": "50%"},
             "windows": [{"name": "night", "from": "20:00", "to": "07:00", "timeZone": "Europe/Berlin", "mode": "DryRun"}],
             "restrict": {"forbid": [], "requireApproval": ["scale"]}, "history": {"recovered": 10, "failed": 10, "ttl": "168h"}}})
+}
+
+/// A Warning event about a pod of `shop/web`.
+fn event(reason: &str, times: Value) -> Value {
+    let mut event = json!({"metadata": {"namespace": "shop", "name": "e", "uid": "e", "resourceVersion": "19"},
+        "type": "Warning", "reason": reason,
+        "message": "Liveness probe failed: Get \"http://10.0.0.1:80/\": dial tcp 10.0.0.1:80: i/o timeout",
+        "involvedObject": {"kind": "Pod", "name": "web-2-0", "uid": "shop-web-pod-0"}});
+    if let (Some(event), Value::Object(times)) = (event.as_object_mut(), times) {
+        event.extend(times);
+    }
+    event
 }
 
 /// A record of `shop/web` in the middle of its chain.
@@ -172,6 +186,16 @@ pub fn object(source: Source) -> Vec<Value> {
         }
         Source::Config => vec![config()],
         Source::Records => vec![record()],
+        Source::Events => vec![
+            event(
+                "Failed",
+                json!({"count": 7, "firstTimestamp": ago(90), "lastTimestamp": ago(5)}),
+            ),
+            event(
+                "Unhealthy",
+                json!({"eventTime": ago(90), "series": {"count": 3, "lastObservedTime": ago(4)}}),
+            ),
+        ],
     }
 }
 

@@ -22,5 +22,6 @@ mod teardown;
 
 pub use binaries::build;
 pub use lab::{Lab, Options};
+pub use network::silence_pod;
 pub use node::Node;
 pub use pack::pack;

@@ -84,6 +84,13 @@ enum Target {
         /// What to do to it
         fault: NodeFault,
     },
+    /// One pod
+    Pod {
+        /// Its address, of kubectl get pods -o wide
+        address: String,
+        /// What to do to it
+        fault: PodFault,
+    },
     /// The API server
     Apiserver {
         /// What to do to it
@@ -109,6 +116,12 @@ enum NodeFault {
     KillContainerd,
     /// Start containerd again
     StartContainerd,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PodFault {
+    /// Drop every packet that comes in; the process runs on
+    Silence,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -176,6 +189,9 @@ fn act(action: Action) -> Result<()> {
             let node = nodes.iter().find(|node| node.name() == name);
             break_node(node.with_context(|| format!("there is no {name}"))?, fault)?;
         }
+        Action::Break(Target::Pod { address, fault }) => match fault {
+            PodFault::Silence => kubemend_lab::silence_pod(&address)?,
+        },
         Action::Break(Target::Apiserver { fault }) => {
             let start = Instant::now();
             break_api_server(&running()?, fault)?;

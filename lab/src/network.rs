@@ -80,6 +80,34 @@ impl Place {
     }
 }
 
+/// Drops every packet that comes into the pod with that address, in its own network namespace: its process runs on,
+/// and nobody gets an answer. A new pod has a new namespace.
+pub fn silence_pod(address: &str) -> Result<()> {
+    let namespace = pod_namespace(address)?;
+    tool(&format!(
+        "ip netns exec {namespace} iptables -w -I INPUT -i eth0 -j DROP"
+    ))
+    .map(drop)
+}
+
+/// The CNI names the network namespaces of pods `cni-<uuid>`.
+fn pod_namespace(address: &str) -> Result<String> {
+    let all = tool("ip netns list")?;
+    let mut names = all
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| name.starts_with("cni-"));
+    let has = |name: &&str| {
+        // One that is just going away has no link to show.
+        let shown = tool(&format!("ip -n {name} -o -4 addr show dev eth0"));
+        shown.is_ok_and(|shown| shown.contains(&format!(" {address}/")))
+    };
+    let found = names.find(has);
+    found
+        .map(str::to_owned)
+        .with_context(|| format!("no pod of this lab has the address {address}"))
+}
+
 /// The state folder of the lab that has the bridge, hence the nodes of this machine.
 pub(crate) fn owner() -> Option<PathBuf> {
     let alias = fs::read_to_string(format!("/sys/class/net/{BRIDGE}/ifalias")).ok()?;

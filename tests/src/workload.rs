@@ -5,6 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Stays up.
 pub const HEALTHY: &str = "touch /tmp/ok; exec sleep 100000";
 
+/// Answers every request over HTTP at port 8080.
+pub const SERVES: &str =
+    "mkdir /tmp/www; echo ok > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www";
+
 /// Stays up too, and is another template.
 pub const MENDED: &str = "touch /tmp/ok; exec sleep 200000";
 
@@ -31,6 +35,15 @@ pub const CRASHES_ON_NODE1: &str = "[ $NODE = node1 ] || exec sleep 100000; slee
 /// that are restarted crash on, and a pod that replaces one of them stays up.
 pub fn crashes_until_replaced(seconds: u64) -> String {
     until_replaced(seconds, CRASHES)
+}
+
+/// Fails in each pod that is born within the next `seconds`, and in no other.
+pub fn good_from(seconds: u64) -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let good_from = now.as_secs() + seconds;
+    format!("[ -f /state/born ] || date +%s > /state/born; [ $(cat /state/born) -ge {good_from} ]")
 }
 
 /// Behaves so in each pod that is born within the next `seconds`; a pod that replaces one stays up.

@@ -25,6 +25,8 @@ one_of! {
         "Puts an earlier revision's pod template back. Example: {to: LastHealthy, provenFor: 10m}";
     delete_pod: DeletePod = "deletePod", "delete_pod",
         "Removes pods that have ended, Failed or Succeeded, and nothing else. Example: {}";
+    escalate_to_node: EscalateToNode = "escalateToNode", "escalate_to_node",
+        "Hands the failure over to the node that the failing pods share; nodes are not healed yet, so the record names it. Example: {}";
     wait: Wait = "wait", "wait",
         "Does nothing but look whether it heals by itself within verify.timeout. Example: {}";
 }
@@ -43,6 +45,11 @@ pub struct RestartWorkload {}
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct DeletePod {}
+
+/// Names the node that the failing pods share; it has no parameters.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct EscalateToNode {}
 
 /// Looks whether it heals by itself; it has no parameters.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

@@ -9,10 +9,10 @@ mod workloads;
 use crate::table::one_of;
 
 pub use pods::{
-    ContainerConfig, CrashLoop, Evicted, ImagePull, OomKilled, Pending, PodFailed, Probe,
-    ProbeFailing, StuckTerminating,
+    ContainerConfig, CrashLoop, Evicted, ImagePull, NetworkIssue, OomKilled, Pending, PodFailed,
+    Probe, ProbeFailing, StuckTerminating,
 };
-pub use workloads::{Condition, ConditionStatus, RolloutStalled, Unavailable};
+pub use workloads::{Condition, ConditionStatus, Event, RolloutStalled, Unavailable};
 
 one_of! {
     /// What counts as a failure; exactly one member.
@@ -32,6 +32,8 @@ one_of! {
         "A container that cannot be made: a ConfigMap, Secret or key is missing, or its command cannot be run. Example: {for: 1m}";
     probe_failing: ProbeFailing = "probeFailing", "probe_failing",
         "A container that runs and fails its probes. Example: {probes: [Readiness], for: 5m}";
+    network_issue: NetworkIssue = "networkIssue", "network_issue",
+        "A pod whose node cannot make its network, or whose probes get no answer although it runs. Example: {for: 30s}";
     pending: Pending = "pending", "pending",
         "A pod that finds no node, or that its node cannot set up. Example: {for: 10m}";
     stuck_terminating: StuckTerminating = "stuckTerminating", "stuck_terminating",
@@ -44,6 +46,8 @@ one_of! {
         "Pods that were evicted and are left behind as garbage. Example: {pods: 5}";
     condition: Condition = "condition", "condition",
         "A condition of the workload or of its pods. Example: {type: Degraded, status: \"True\", for: 5m}";
+    event: Event = "event", "event",
+        "Warning events about the workload or its pods, confirmed by the object itself. Example: {reasons: [Failed, \"*Error*\"], count: 3, window: 10m}";
     pod_failed: PodFailed = "podFailed", "pod_failure",
         "A pod in phase Failed or Unknown that nobody evicted or drained. Example: {}";
 }

@@ -81,7 +81,8 @@ async fn freeze_and_thaw(source: Source) {
 
 #[test]
 fn each_view_that_freezes_is_told_and_stops_all_acts_until_it_is_back() {
-    for source in Source::ALL {
+    // Without hints nothing stops.
+    for source in Source::ALL.into_iter().filter(|one| !one.is_hint()) {
         play::alone(freeze_and_thaw(source));
     }
 }

@@ -1,6 +1,7 @@
 //! Actions as intents: which conditional requests a step comes to now, or why it cannot.
 
 mod delete_pod;
+mod escalate_to_node;
 mod restart_pod;
 mod restart_workload;
 mod rollback;
@@ -8,15 +9,36 @@ mod scale;
 
 use kubemend_api::Action;
 
+use crate::detect::detector;
 use crate::episode::{Request, Verb};
 use crate::facts::PodFacts;
 use crate::guard::Case;
-use crate::hold::No;
+use crate::hold::{Hold, No, Skip};
 
 pub use rollback::{is_unfinished, left_behind, was_rolled_back_from};
 
 /// One intent names so many pods at most: its record stays small and its requests end in time.
 const PODS_MAX: usize = 10;
+
+/// The pods that show the failure now, oldest first; where none does, whether it is worth waiting for one.
+fn failing<'a>(case: &Case<'a>) -> Result<Vec<&'a PodFacts>, No> {
+    let view = case.view;
+    let detector = detector(case.trigger);
+    let failing: Vec<_> = detector
+        .pods(view)
+        .iter()
+        .filter(|one| detector.shows(one, view.now))
+        .map(|one| &one.pod.facts)
+        .collect();
+    if failing.is_empty() && !detector.lies_in_pods(view) {
+        let why = "no pod shows the failure";
+        return Err(Skip::CannotHelp { why }.into());
+    }
+    if failing.is_empty() {
+        return Err(Hold::NothingFailing.into());
+    }
+    Ok(failing)
+}
 
 /// A pod under a PodDisruptionBudget is only ever evicted; one under none is deleted.
 fn remove(case: &Case<'_>, pod: &PodFacts) -> Request {
@@ -40,6 +62,7 @@ pub fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
         Action::Scale(parameters) => scale::resolve(parameters, case),
         Action::Rollback(parameters) => rollback::resolve(parameters, case),
         Action::DeletePod(_) => delete_pod::resolve(case),
+        Action::EscalateToNode(_) => escalate_to_node::resolve(case),
         // Nothing to do: the attempt is its verification.
         Action::Wait(_) => Ok(Vec::new()),
     }

@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 
 use crate::episode::Episode;
 use crate::facts::slim::{
-    SlimAutoscaler, SlimBudget, SlimObject, SlimPod, SlimRevision, SlimWorkload,
+    SlimAutoscaler, SlimBudget, SlimEvent, SlimObject, SlimPod, SlimRevision, SlimWorkload,
 };
 use crate::facts::{
-    AutoscalerFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, RevisionFacts,
-    TargetKey, Text, WorkloadFacts, version_number,
+    AutoscalerFacts, DisruptionBudgetFacts, EventFacts, Name, NamespaceFacts, PodFacts,
+    RevisionFacts, TargetKey, Text, WorkloadFacts, version_number,
 };
 use crate::moment::{Millis, Moment};
 use crate::record;
@@ -117,6 +117,7 @@ pub enum Object {
     ClusterStrategy(Box<ClusterRecoveryStrategy>),
     Config(Box<HealingConfig>),
     Record(Box<Episode>),
+    Event(EventFacts),
 }
 
 /// Reads one object of a collection from JSON. A bad one becomes [`Change::Unreadable`] under its
@@ -200,6 +201,7 @@ fn object(source: Source, json: &[u8]) -> Result<Object, String> {
         Source::ClusterStrategies => Object::ClusterStrategy(parse(json)?),
         Source::Config => Object::Config(parse(json)?),
         Source::Records => Object::Record(Box::new(record::decode(&parse::<HealingEvent>(json)?)?)),
+        Source::Events => Object::Event(EventFacts::read(&parse::<SlimEvent>(json)?)),
     })
 }
 

@@ -3,8 +3,10 @@
 mod condition;
 mod container_config;
 mod crash_loop;
+mod event;
 mod evicted;
 mod image_pull;
+mod network_issue;
 mod oom_killed;
 mod pending;
 mod pod_failed;
@@ -63,9 +65,14 @@ pub trait Detect {
         &view.pods
     }
 
-    /// Whether it is always a pod that fails, so that waiting for one to fail makes sense.
-    fn lies_in_pods(&self) -> bool {
+    /// Whether it is a pod that fails, so that waiting for one to fail makes sense.
+    fn lies_in_pods(&self, _: &View<'_>) -> bool {
         true
+    }
+
+    /// Reasons of Warning events that it looks at; no others are kept. An asterisk at an end stands for anything.
+    fn hears(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     /// Whether this pod shows the failure once: threshold one, the same signals.
@@ -89,12 +96,14 @@ pub fn detector(trigger: &Trigger) -> &dyn Detect {
         Trigger::ImagePull(parameters) => parameters,
         Trigger::ContainerConfig(parameters) => parameters,
         Trigger::ProbeFailing(parameters) => parameters,
+        Trigger::NetworkIssue(parameters) => parameters,
         Trigger::Pending(parameters) => parameters,
         Trigger::StuckTerminating(parameters) => parameters,
         Trigger::RolloutStalled(parameters) => parameters,
         Trigger::Unavailable(parameters) => parameters,
         Trigger::Evicted(parameters) => parameters,
         Trigger::Condition(parameters) => parameters,
+        Trigger::Event(parameters) => parameters,
         Trigger::PodFailed(parameters) => parameters,
     }
 }
@@ -107,6 +116,15 @@ fn restarts_since(pod: &PodFacts, one: &Container, relapse_of: Option<&Episode>)
         .find(|base| pod.uid == base.pod && base.container == one.name);
     one.restarts
         .saturating_sub(baseline.map_or(0, |base| base.restarts))
+}
+
+/// What to add where events cannot be watched: what was not seen may have happened.
+fn unheard(view: &View<'_>) -> &'static str {
+    if view.world.hears(view.now) {
+        ""
+    } else {
+        " (Events cannot be watched now, so there may be more)"
+    }
 }
 
 /// A moment that an object tells, clamped to what is possible.

@@ -10,6 +10,7 @@ pub mod clue;
 pub mod pod;
 pub mod workload;
 pub mod guardrails;
+pub mod event;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use kubemend_api::targets::WorkloadKind;
 pub use clue::Clue;
 pub use condition::Condition;
 pub use container::{Blocked, Checks, Container, Role, Termination};
+pub use event::EventFacts;
 pub use guardrails::{AutoscalerFacts, DisruptionBudgetFacts, NamespaceFacts};
 pub use pod::{Phase, PodFacts, Rare, Trouble};
 pub use uid::Uid;

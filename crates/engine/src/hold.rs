@@ -221,6 +221,7 @@ pub enum Skip {
     RevertedByOwner { what: &'static str },
     ApprovalExpired { why: String },
     ApprovalDenied { why: String },
+    NodesUnsupported { node: String, pods: usize },
 }
 
 impl Skip {
@@ -240,6 +241,7 @@ impl Skip {
             Self::RevertedByOwner { .. } => "RevertedByOwner",
             Self::ApprovalExpired { .. } => "ApprovalExpired",
             Self::ApprovalDenied { .. } => "ApprovalDenied",
+            Self::NodesUnsupported { .. } => "NodesUnsupported",
         }
     }
 }
@@ -273,6 +275,10 @@ impl fmt::Display for Skip {
             Self::RevertedByOwner { what } => {
                 write!(f, "somebody took {what} back, and would do so again")
             }
+            Self::NodesUnsupported { node, pods } => write!(
+                f,
+                "node {node} has all failing pods ({pods}); nodes are not healed yet, so a person has to look at it"
+            ),
         }
     }
 }

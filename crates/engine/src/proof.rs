@@ -30,6 +30,7 @@ pub fn asked(step: &Step) -> Option<Millis> {
         | Action::RestartWorkload(_)
         | Action::Scale(_)
         | Action::DeletePod(_)
+        | Action::EscalateToNode(_)
         | Action::Wait(_) => None,
     }
 }

@@ -7,6 +7,7 @@ use kubemend_api::policy::{FailingJobs, PolicyStatus, RecoverySummary};
 use kubemend_api::{Duration, HealingConfigStatus, Mode};
 
 use crate::claim::{self, Answer};
+use crate::detect::detector;
 use crate::episode::{Episode, Phase};
 use crate::facts::{Name, TargetKey, Text};
 use crate::hold::Hold;
@@ -228,7 +229,15 @@ fn conditions(world: &World, policy: &Policy, now: Moment) -> Vec<Condition> {
     let problems = problems(world, policy);
     let message: String = problems.join("; ").chars().take(1024).collect();
     let ready = problems.is_empty();
-    let reason = if ready { "Valid" } else { "Invalid" };
+    let deaf = ready && !world.hears(now) && listens(policy);
+    let (reason, message) = match (ready, deaf) {
+        (false, _) => ("Invalid", message),
+        (true, false) => ("Valid", message),
+        (true, true) => (
+            "EventsUnseen",
+            "Events cannot be watched: triggers that look at them may miss failures; the others work".to_owned(),
+        ),
+    };
     let stored = &policy.stored.conditions;
     vec![
         condition(
@@ -250,6 +259,12 @@ fn conditions(world: &World, policy: &Policy, now: Moment) -> Vec<Condition> {
             now,
         ),
     ]
+}
+
+/// Whether any rule looks at events.
+fn listens(policy: &Policy) -> bool {
+    let mut rules = policy.rules.iter();
+    rules.any(|rule| !detector(&rule.trigger).hears().is_empty())
 }
 
 /// A condition whose transition time moves only when its status does.

@@ -21,6 +21,7 @@ pub enum Source {
     ClusterStrategies,
     Config,
     Records,
+    Events,
 }
 
 impl Source {
@@ -35,7 +36,7 @@ impl Source {
     }
 
     /// Every collection, in the order in which they are read first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Config,
         Self::Strategies,
         Self::ClusterStrategies,
@@ -51,6 +52,7 @@ impl Source {
         Self::DisruptionBudgets,
         Self::Autoscalers,
         Self::Pods,
+        Self::Events,
     ];
 
     /// The collection that keeps the revisions of workloads of that kind.
@@ -59,6 +61,20 @@ impl Source {
             // ReplicaSets of owners of other kinds are revisions too.
             WorkloadKind::Deployment | WorkloadKind::Pod => Self::ReplicaSets,
             WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => Self::ControllerRevisions,
+        }
+    }
+
+    /// What it tells are hints, confirmed on other objects: nothing waits for it, and without it nothing is held.
+    /// It has no state to list either: it is watched from now on.
+    pub const fn is_hint(self) -> bool {
+        matches!(self, Self::Events)
+    }
+
+    /// Which of its objects are watched; `None` for all of them.
+    pub const fn field_selector(self) -> Option<&'static str> {
+        match self {
+            Self::Events => Some("type=Warning"),
+            _ => None,
         }
     }
 
@@ -112,6 +128,7 @@ impl Source {
             ),
             Self::Config => ("kubemend.io", "v1alpha1", "healingconfigs", "HealingConfig"),
             Self::Records => ("kubemend.io", "v1alpha1", "healingevents", "HealingEvent"),
+            Self::Events => ("", "v1", "events", "Event"),
         }
     }
 

@@ -133,6 +133,7 @@ fn leaves_behind(
         ActionName::RestartWorkload
         | ActionName::Scale
         | ActionName::Rollback
+        | ActionName::EscalateToNode
         | ActionName::Wait => false,
     }
 }
@@ -148,7 +149,7 @@ fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
                     .iter()
                     .any(|request| one.facts().uid == request.uid)
         }
-        ActionName::Wait => true,
+        ActionName::Wait | ActionName::EscalateToNode => true,
         ActionName::Scale => one.hash.is_none_or(|hash| *hash == view.workload.hash),
         // The episode is bound to the template that came back.
         ActionName::Rollback => one.hash.is_some_and(|hash| *hash == view.workload.hash),
@@ -170,9 +171,11 @@ fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
     // times have whole seconds, so an end within the act's own second may precede it.
     let after = |end: &Termination| match attempt.action {
         ActionName::RestartPod | ActionName::RestartWorkload => true,
-        ActionName::Scale | ActionName::Rollback | ActionName::DeletePod | ActionName::Wait => {
-            pod.created >= since || end.finished.is_some_and(|at| at > since)
-        }
+        ActionName::Scale
+        | ActionName::Rollback
+        | ActionName::DeletePod
+        | ActionName::EscalateToNode
+        | ActionName::Wait => pod.created >= since || end.finished.is_some_and(|at| at > since),
     };
     let (container, end) = pod.newest_abnormal().filter(|(_, end)| after(end))?;
     let run = end
@@ -231,7 +234,8 @@ impl crate::world::World {
             | Source::Strategies
             | Source::ClusterStrategies
             | Source::Config
-            | Source::Records => false,
+            | Source::Records
+            | Source::Events => false,
         };
         // An owner counts only in its own namespace.
         self.unreadable

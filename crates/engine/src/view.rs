@@ -5,7 +5,7 @@ use crate::facts::{Container, Phase, PodFacts, Role, TargetKey, Text, Updates, W
 use crate::health;
 use crate::moment::{Millis, Moment};
 use crate::policy::DEFAULT_STABLE_FOR;
-use crate::world::{Pod, World};
+use crate::world::{Hint, Pod, World};
 
 /// One target with its pods, at one time.
 pub struct View<'a> {
@@ -32,6 +32,8 @@ pub struct PodView<'a> {
     pub pod: &'a Pod,
     /// The hash of the template that it was made from, where that is known.
     pub hash: Option<&'a Text>,
+    /// What Warning events told of it.
+    pub told: &'a [Hint],
 }
 
 impl PodView<'_> {
@@ -57,10 +59,11 @@ impl<'a> View<'a> {
     /// The target, if it is in view.
     pub fn of(world: &'a World, key: &TargetKey, now: Moment) -> Option<Self> {
         let workload = &world.workload(key)?.facts;
-        let all = world
-            .pods_of(key)
-            .into_iter()
-            .map(|(pod, hash)| PodView { pod, hash });
+        let all = world.pods_of(key).into_iter().map(|(pod, hash)| PodView {
+            pod,
+            hash,
+            told: world.hints_of(&key.namespace, &pod.facts.uid),
+        });
         let (leaving, staying): (Vec<_>, Vec<_>) = all.partition(|one| one.facts().deleting);
         let (garbage, staying): (Vec<_>, Vec<_>) = staying
             .into_iter()

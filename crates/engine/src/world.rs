@@ -1,5 +1,6 @@
 //! Everything that decide() may know. `apply` is the only mutator, and it is idempotent.
 
+mod hints;
 mod index;
 mod lookup;
 mod loose;
@@ -27,9 +28,11 @@ use crate::plan::{Effect, Plan};
 use crate::policy::{Policy, PolicyId, Strategy};
 use crate::source::Source;
 use crate::storm;
+use hints::Hints;
 use pods::Pods;
 use words::Words;
 
+pub use hints::Hint;
 pub use progress::Progress;
 pub(crate) use sweep::policy_id;
 
@@ -79,6 +82,7 @@ pub struct World {
     pub(crate) records: BTreeMap<Name, Episode>,
     records_by_target: BTreeMap<TargetKey, BTreeSet<Name>>,
     pub(crate) unreadable: BTreeMap<(Source, Name), Unreadable>,
+    hints: Hints,
     /// Which policies select a workload, best rank first; kept per change, never per round.
     matches: BTreeMap<TargetKey, Vec<PolicyId>>,
     /// The same the other way round.
@@ -236,6 +240,7 @@ impl World {
             records: BTreeMap::new(),
             records_by_target: BTreeMap::new(),
             unreadable: BTreeMap::new(),
+            hints: Hints::default(),
             matches: BTreeMap::new(),
             members: BTreeMap::new(),
             unproven: BTreeSet::new(),

@@ -43,7 +43,9 @@ fn ready(mode: &str) -> World {
     everywhere["spec"]["targets"] = json!({ "all": true, "kinds": kinds });
     everywhere["spec"]["rules"] = json!([
         { "name": "failed", "when": { "podFailed": {} }, "strategyRef": { "kind": "ClusterRecoveryStrategy", "name": "crash-loop" } },
+        { "name": "network", "when": { "networkIssue": {} }, "strategyRef": { "kind": "ClusterRecoveryStrategy", "name": "crash-loop" } },
         { "name": "loops", "when": { "crashLoop": {} }, "strategyRef": { "kind": "ClusterRecoveryStrategy", "name": "crash-loop" } },
+        { "name": "told", "when": { "event": { "reasons": ["*Failed*"], "count": 2 } }, "strategyRef": { "kind": "ClusterRecoveryStrategy", "name": "crash-loop" } },
     ]);
     for object in [objects::config(), objects::strategy(), everywhere] {
         show(&mut world, &object, now);
@@ -67,6 +69,7 @@ fn identity(object: &Object) -> (u8, Name) {
         }
         Object::Revision(revision) => (2, revision.name.clone()),
         Object::Record(episode) => (3, episode.id.clone()),
+        Object::Event(event) => (5, event.name.clone()),
         _ => (4, Name::new("", "")),
     }
 }

@@ -156,6 +156,7 @@ fn note(source: Source, failure: &dyn std::fmt::Display) -> String {
         Source::ClusterPolicies => "whether a ClusterHealingPolicy answers or restricts",
         Source::Config => "whether the cluster is paused or capped",
         Source::Namespaces => "whether the namespace lowers the mode",
+        Source::Events => "what Warning events say",
         Source::Pods
         | Source::Deployments
         | Source::StatefulSets

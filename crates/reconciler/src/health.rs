@@ -75,7 +75,8 @@ impl Health {
     /// Every collection was listed and is being watched.
     pub fn ready(&self) -> Result<(), String> {
         let mut why = String::new();
-        for (source, view) in &self.state().sources {
+        let state = self.state();
+        for (source, view) in state.sources.iter().filter(|(source, _)| !source.is_hint()) {
             let what = match (view.synced, view.stale()) {
                 (true, None) => continue,
                 (true, Some(age)) => format!("stale for {} s", age.as_secs()),
@@ -109,8 +110,17 @@ impl Health {
     pub(crate) fn tell(&self) {
         for (source, view) in &mut self.state().sources {
             let stale = view.stale();
+            let hint = source.is_hint();
             let source = source.plural();
             match stale {
+                Some(_) if hint && !view.told => {
+                    let why = view.trouble.unwrap_or("silence");
+                    tracing::warn!(
+                        source,
+                        why,
+                        "not watched now: triggers that look at events may miss some"
+                    );
+                }
                 Some(age) if !view.told => {
                     let (age, why) = (age.as_secs(), view.trouble.unwrap_or("silence"));
                     tracing::warn!(source, age, why, "blind: this view is stale, nothing acts");

@@ -9,6 +9,7 @@ pub mod clock;
 mod backoff;
 mod list;
 mod frames;
+mod ration;
 mod watch;
 mod lead;
 mod round;
@@ -38,6 +39,7 @@ pub use health::Health;
 pub use metrics::Metrics;
 
 use effect::Hands;
+use ration::Ration;
 use round::Round;
 use watch::Watch;
 
@@ -93,6 +95,7 @@ pub async fn run(parts: Parts, shutdown: impl Future<Output = ()>) -> Result<(),
             metrics: parts.metrics.clone(),
             relist,
             unreadable: BTreeSet::new(),
+            ration: Ration::new(watch::HINTS_MAX),
         };
         tasks.spawn(watch.run());
     }

@@ -55,11 +55,12 @@ struct PageMeta {
 }
 
 impl List {
-    /// Begins a consistent list: no resourceVersion is asked for, so the server asks its quorum.
+    /// Begins a consistent list: no resourceVersion is asked for, so the server asks its quorum. Of hints one is
+    /// enough to learn the version.
     pub(crate) fn begin(source: Source, clock: &Clock) -> Self {
         Self {
             source,
-            limit: PAGE,
+            limit: if source.is_hint() { 1 } else { PAGE },
             next: None,
             at: clock.now(),
             version: String::new(),
@@ -128,7 +129,7 @@ impl List {
 }
 
 /// A value of a query; continue tokens are URL-safe already, but that is the server's affair.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {

@@ -22,8 +22,9 @@ use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::frames::Frames;
 use crate::health::Health;
-use crate::list::List;
+use crate::list::{List, encode};
 use crate::metrics::Metrics;
+use crate::ration::Ration;
 
 /// The server ends a watch after this; its restart is what proves a quiet view fresh.
 const WATCH_SECONDS: u32 = 15;
@@ -45,6 +46,10 @@ const PACE: Duration = Duration::from_secs(1);
 /// Names of unreadable objects that are kept so that each is logged once; more are only counted.
 const REPORTED_MAX: usize = 1_000;
 
+/// Hints that are passed on in one second: a quarter of what the channel to the round holds, so that a flood of
+/// events never fills it. What is beyond is counted and lost, as hints may be: what goes on makes more of them.
+pub(crate) const HINTS_MAX: u32 = 1_000;
+
 /// Asks a watch to list anew; the sender is told when the list is on its way to the World.
 pub(crate) type Relist = mpsc::Sender<oneshot::Sender<()>>;
 
@@ -59,6 +64,7 @@ pub(crate) struct Watch {
     pub(crate) relist: mpsc::Receiver<oneshot::Sender<()>>,
     /// Objects that cannot be read now.
     pub(crate) unreadable: BTreeSet<Name>,
+    pub(crate) ration: Ration,
 }
 
 /// How a list or a watch ended.
@@ -112,6 +118,11 @@ impl Watch {
                     (version, waiting) = (None, Some(asked));
                     Duration::ZERO
                 }
+                // Events have no bookmarks, so that the version of a quiet watch grows too old every few minutes.
+                End::Relist(Failure::Expired) if self.source.is_hint() => {
+                    version = None;
+                    PACE.saturating_sub(started.elapsed())
+                }
                 End::Relist(failure) => {
                     version = None;
                     self.trouble(&failure);
@@ -126,13 +137,17 @@ impl Watch {
         }
     }
 
-    /// Reads the whole collection; returns the version from which to watch.
+    /// Reads the whole collection; returns the version from which to watch. Of hints only that version is read: a
+    /// hundred thousand old ones would cost more than they tell.
     async fn list(&mut self) -> Result<String, End> {
         let mut list = List::begin(self.source, &self.clock);
         let before = std::mem::take(&mut self.unreadable);
         self.send(Change::ListBegins(self.source)).await?;
         loop {
             let page = list.page(&self.client).await.map_err(End::Relist)?;
+            if self.source.is_hint() {
+                break;
+            }
             if page.nameless > 0 {
                 tracing::warn!(
                     kind = self.source.kind(),
@@ -161,6 +176,10 @@ impl Watch {
             "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}",
             self.source.path()
         );
+        let uri = match self.source.field_selector() {
+            Some(selector) => format!("{uri}&fieldSelector={}", encode(selector)),
+            None => uri,
+        };
         let answer = match timeout(OPEN, call::open(&self.client, Request::get(uri))).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure @ Failure::Expired)) => return End::Relist(failure),
@@ -234,6 +253,7 @@ impl Watch {
         match event.kind {
             "ERROR" => return Err(refused(json)),
             "BOOKMARK" => {}
+            _ if self.source.is_hint() => self.hint(event.kind, json).await?,
             "DELETED" => {
                 let gone = change::read_gone(self.source, json).map_err(hole)?;
                 if let Change::Gone { name, .. } = &gone {
@@ -255,6 +275,23 @@ impl Watch {
         if let Some(seen) = seen {
             *version = seen.to_string();
         }
+        Ok(())
+    }
+
+    /// Passes a hint on, within its ration. One that expires has happened all the same, and one that cannot be read
+    /// tells nothing.
+    async fn hint(&mut self, kind: &str, json: &[u8]) -> Result<(), End> {
+        if kind == "DELETED" {
+            return Ok(());
+        }
+        if !self.ration.take() {
+            self.metrics.watch_failed(self.source, "flood");
+            return Ok(());
+        }
+        if let Ok(change @ Change::Object(_)) = change::read(self.source, json) {
+            return self.send(change).await;
+        }
+        self.metrics.watch_failed(self.source, "unreadable");
         Ok(())
     }
 

@@ -13,6 +13,7 @@ mod forgery;
 mod approval;
 mod failures;
 mod revisions;
+mod networks;
 mod alone;
 mod pods;
 mod storm;
@@ -100,6 +101,12 @@ fn shared() -> Vec<Story> {
         story("l-not-alive-is-restarted", failures::not_alive),
         story("l-no-node-is-only-told", failures::no_node),
         story("m-no-failure-is-left-alone", alone::what_is_no_failure),
+        story(
+            "o-lost-packets-are-a-network-issue",
+            networks::packets_are_lost,
+        ),
+        story("o-escalation-names-the-node", networks::the_node_is_named),
+        story("o-failing-hook-is-told-by-events", networks::a_hook_fails),
         story("l-finalizer-is-only-told", failures::kept_by_a_finalizer),
         story("p-bare-pod-is-only-told", pods::bare),
         story(

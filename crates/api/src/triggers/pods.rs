@@ -93,6 +93,18 @@ pub enum Probe {
     Startup,
 }
 
+/// A pod whose node cannot make its network, or whose probes get no answer although it runs.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.__for__) || duration(self.__for__) >= duration('5s')").message("networkIssue.for is too short; write at least 5s"))]
+pub struct NetworkIssue {
+    /// How long it must have lasted, counted from when the pod was not ready or its network was not there.
+    /// Absent: 30s. Example: 30s
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<Duration>,
+}
+
 /// A pod that finds no node, or that its node cannot set up.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

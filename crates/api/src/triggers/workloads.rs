@@ -55,6 +55,32 @@ pub struct Condition {
     pub lasting: Option<Duration>,
 }
 
+/// Warning events about the workload, its present ReplicaSet or its pods. An event is a hint: it counts only while the
+/// object that it is about is not well.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.window) || duration(self.window) >= duration('10s')").message("event.window is too short; write at least 10s"))]
+pub struct Event {
+    /// Reasons of events; an asterisk before or after a word stands for anything. Example: [BackOff, Failed*]
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(
+            length(min = 1, max = 128),
+            regex(pattern = r"^[*]?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?[*]?$")
+        )
+    )]
+    pub reasons: Vec<String>,
+    /// How many such events about one object within the window; repeated ones count as often as they came, up to ten.
+    /// Absent: 1. Example: 3
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10))]
+    pub count: Option<u32>,
+    /// The window. Absent: 10m. Example: 10m
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Duration>,
+}
+
 /// The status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // schemars reorders documented variants

@@ -55,7 +55,7 @@ impl Detect for Condition {
         lasting.judge(view, all(self, view))
     }
 
-    fn lies_in_pods(&self) -> bool {
+    fn lies_in_pods(&self, _: &View<'_>) -> bool {
         false
     }
 

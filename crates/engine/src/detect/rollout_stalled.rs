@@ -71,7 +71,7 @@ impl Detect for RolloutStalled {
         lasting("may not create pods", wait).judge(view, forbidden(view).into_iter())
     }
 
-    fn lies_in_pods(&self) -> bool {
+    fn lies_in_pods(&self, _: &View<'_>) -> bool {
         false
     }
 

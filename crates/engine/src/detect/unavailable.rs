@@ -43,7 +43,7 @@ impl Detect for Unavailable {
         lasting.judge(view, since.into_iter())
     }
 
-    fn lies_in_pods(&self) -> bool {
+    fn lies_in_pods(&self, _: &View<'_>) -> bool {
         false
     }
 

@@ -124,6 +124,11 @@ impl PodFacts {
         self.rare.as_ref().map(|rare| &rare.clue)
     }
 
+    /// The node that it runs on, of a pod that is not well or has failed once.
+    pub fn node(&self) -> Option<&Text> {
+        self.clue()?.node.as_ref()
+    }
+
     /// The condition of that type, unless it says that all is well.
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions().iter().find(|one| *one.kind == *kind)
@@ -162,7 +167,8 @@ impl PodFacts {
     }
 }
 
-/// A finished Job's pod says of each condition that it is over: that is no news.
+/// A finished Job's pod says of each condition that it is over: that is no news. The clues are read of pods in
+/// trouble only: nobody asks where the others are.
 fn rare(pod: &SlimPod, containers: &[Container]) -> Option<Rare> {
     let meta = &pod.metadata;
     let due = moment(meta.deletion_timestamp.as_deref());
@@ -182,8 +188,7 @@ fn rare(pod: &SlimPod, containers: &[Container]) -> Option<Rare> {
             Box::default()
         },
         due,
-        clue: Clue::default(),
-        trouble: Trouble::default(),
+        ..Rare::default()
     };
     let crashed = containers.iter().any(|one| one.abnormal().is_some());
     if rare == Rare::default() && !crashed {

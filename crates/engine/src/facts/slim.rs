@@ -230,6 +230,41 @@ pub struct SlimRevision {
     pub revision: i64,
 }
 
+/// An event of core/v1, as the kubelet and controllers write it.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimEvent {
+    pub metadata: SlimMeta,
+    #[serde(rename = "type")]
+    pub type_: String,
+    pub reason: String,
+    pub message: String,
+    pub involved_object: SlimInvolved,
+    pub count: Option<i64>,
+    pub series: Option<SlimSeries>,
+    pub first_timestamp: Option<String>,
+    pub last_timestamp: Option<String>,
+    pub event_time: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimInvolved {
+    pub kind: String,
+    pub name: String,
+    pub uid: String,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimSeries {
+    pub count: i64,
+    pub last_observed_time: Option<String>,
+}
+
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(default)]
 #[allow(missing_docs)]

@@ -3,10 +3,10 @@
 use super::Text;
 
 /// A UID in sixteen bytes where it is a UUID, which an API server's always are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uid(Form);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Form {
     Uuid([u8; 16]),
     Other(Box<str>),

@@ -10,7 +10,10 @@ use crate::hold::{No, Skip};
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     match case.step.action_name() {
         // These change no field that Git has.
-        ActionName::RestartPod | ActionName::DeletePod | ActionName::Wait => return Ok(()),
+        ActionName::RestartPod
+        | ActionName::DeletePod
+        | ActionName::EscalateToNode
+        | ActionName::Wait => return Ok(()),
         ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => {}
     }
     match case.view.workload.gitops {

@@ -13,7 +13,10 @@ use crate::view::PodView;
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     match case.step.action_name() {
         // A rollback answers the rollout, and the others do not touch it.
-        ActionName::Rollback | ActionName::DeletePod | ActionName::Wait => return Ok(()),
+        ActionName::Rollback
+        | ActionName::DeletePod
+        | ActionName::EscalateToNode
+        | ActionName::Wait => return Ok(()),
         ActionName::RestartPod | ActionName::RestartWorkload | ActionName::Scale => {}
     }
     // The rollout waits for just these pods.

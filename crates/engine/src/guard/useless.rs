@@ -44,10 +44,18 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
         (When::RolloutStalled, Do::RestartPod | Do::RestartWorkload | Do::Scale) => {
             Some("other pods of the same template would stall as these do")
         }
+        (When::ContainerConfig, Do::EscalateToNode) => {
+            Some("what is missing is missing on every node")
+        }
+        (When::Unavailable | When::RolloutStalled, Do::EscalateToNode) => {
+            Some("it is a failure of the workload as a whole, and of no node")
+        }
         (
             When::CrashLoop
             | When::OomKilled
             | When::ProbeFailing
+            | When::NetworkIssue
+            | When::Event
             | When::Unavailable
             | When::Condition
             | When::ImagePull
@@ -61,15 +69,35 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
         | (When::Evicted, Do::DeletePod)
         | (
             When::PodFailed,
-            Do::DeletePod | Do::RestartPod | Do::RestartWorkload | Do::Scale | Do::Rollback,
+            Do::DeletePod
+            | Do::RestartPod
+            | Do::RestartWorkload
+            | Do::Scale
+            | Do::Rollback
+            | Do::EscalateToNode,
         )
         | (
             When::CrashLoop
             | When::OomKilled
             | When::ProbeFailing
+            | When::NetworkIssue
+            | When::Event
             | When::Unavailable
             | When::Condition,
             Do::RestartPod | Do::RestartWorkload | Do::Scale | Do::Rollback,
+        )
+        | (
+            When::CrashLoop
+            | When::OomKilled
+            | When::ProbeFailing
+            | When::NetworkIssue
+            | When::Event
+            | When::Condition
+            | When::ImagePull
+            | When::Pending
+            | When::StuckTerminating
+            | When::Evicted,
+            Do::EscalateToNode,
         )
         | (
             When::ImagePull | When::ContainerConfig | When::Pending | When::RolloutStalled,

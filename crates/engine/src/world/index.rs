@@ -66,6 +66,7 @@ impl World {
                 Some((Source::Config, Name::new("", &config.name_any())))
             }
             Object::Record(record) => self.put_record(*record),
+            Object::Event(event) => self.put_event(event, now),
         }
     }
 
@@ -114,14 +115,13 @@ impl World {
                 words.share(&mut end.reason);
             }
         }
-        if let Some(rare) = &mut pod.rare {
-            let clue = &mut rare.clue;
-            let clue = [&mut clue.node, &mut clue.image, &mut clue.object];
-            for word in clue.into_iter().flatten() {
-                words.share(word);
-            }
+        let Some(rare) = &mut pod.rare else { return };
+        let clue = &mut rare.clue;
+        let clue = [&mut clue.node, &mut clue.image, &mut clue.object];
+        for word in clue.into_iter().flatten() {
+            words.share(word);
         }
-        for condition in pod.rare.iter_mut().flat_map(|rare| &mut rare.conditions) {
+        for condition in &mut rare.conditions {
             words.share(&mut condition.kind);
             words.share(&mut condition.reason);
         }
@@ -235,6 +235,7 @@ impl World {
         if heals_pods != known.is_some_and(|known| known.heals_pods()) {
             self.review_loose(now);
         }
+        self.ask_for_events();
         self.match_policy(&id);
         id
     }

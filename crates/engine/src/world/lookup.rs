@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use kubemend_api::Mode;
 use kubemend_api::targets::WorkloadKind;
 
-use super::{FRESH_FOR, Pod, Takes, World};
+use super::{FRESH_FOR, Hint, Pod, Takes, World};
 use crate::claim;
 use crate::episode::Episode;
-use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text, template};
+use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text, Uid, template};
 use crate::moment::{Millis, Moment};
 use crate::policy::{Chain, ChainRef, Policy, PolicyId, Rule, Strategy};
 use crate::source::Source;
@@ -218,15 +218,33 @@ impl World {
 
     /// The collections that were never listed completely.
     pub fn unsynced(&self) -> Option<Source> {
-        let synced = |source: &Source| self.fresh.get(source).is_some_and(|fresh| fresh.synced);
-        Source::ALL.into_iter().find(|source| !synced(source))
+        Source::ALL
+            .into_iter()
+            .find(|source| !source.is_hint() && !self.is_synced(*source))
     }
 
     /// A collection whose view is stale.
     pub fn stale(&self, now: Moment) -> Option<Source> {
         Source::ALL
             .into_iter()
-            .find(|source| !self.is_fresh(*source, now))
+            .find(|source| !source.is_hint() && !self.is_fresh(*source, now))
+    }
+
+    fn is_synced(&self, source: Source) -> bool {
+        self.fresh.get(&source).is_some_and(|fresh| fresh.synced)
+    }
+
+    /// Events are being watched; where they are not, there may be more of them than are known.
+    pub fn hears(&self, now: Moment) -> bool {
+        self.is_synced(Source::Events) && self.is_fresh(Source::Events, now)
+    }
+
+    /// What Warning events told of the object of that UID in that namespace.
+    pub fn hints_of(&self, namespace: &Text, uid: &Uid) -> &[Hint] {
+        if self.hints.is_empty() {
+            return &[];
+        }
+        self.hints.of(&(namespace.clone(), uid.clone()))
     }
 
     pub(crate) fn is_fresh(&self, source: Source, now: Moment) -> bool {
@@ -243,9 +261,9 @@ impl World {
 
     /// When the next of the views becomes stale unless it is refreshed.
     pub(crate) fn stale_at(&self, now: Moment) -> Option<Moment> {
-        self.fresh
-            .values()
-            .map(|fresh| fresh.at.plus(FRESH_FOR + 1))
+        let needed = self.fresh.iter().filter(|(source, _)| !source.is_hint());
+        needed
+            .map(|(_, fresh)| fresh.at.plus(FRESH_FOR + 1))
             .filter(|at| *at > now)
             .min()
     }

@@ -8,7 +8,7 @@ use kubemend_api::targets::WorkloadKind;
 
 use super::{Tombstone, World};
 use crate::episode::Episode;
-use crate::facts::{Name, TargetKey, Text, version_number};
+use crate::facts::{Name, TargetKey, Text, Uid, version_number};
 use crate::moment::{Millis, Moment};
 use crate::source::Source;
 
@@ -28,6 +28,7 @@ impl World {
                     && {
                         self.pod_departs(name, now);
                         let target = self.loose_of(name);
+                        self.forget_hints(name);
                         self.remove_pod_indexes(name);
                         let removed = self.pods.remove(name);
                         self.move_loose(target, None, now);
@@ -46,6 +47,8 @@ impl World {
                     self.move_loose(target, None, now);
                     revision.is_some_and(|one| {
                         self.proofs.remove(&one.uid);
+                        let about = (name.namespace.clone(), Uid::from(&*one.uid));
+                        self.hints.forget(&about);
                         true
                     })
                 }
@@ -60,6 +63,7 @@ impl World {
             Source::Policies | Source::ClusterPolicies => {
                 let removed = self.policies.get(name).is_some_and(|one| same(&one.uid))
                     && self.policies.remove(name).is_some();
+                self.ask_for_events();
                 self.match_policy(name);
                 if removed && self.loose {
                     self.review_loose(now);
@@ -72,6 +76,8 @@ impl World {
             }
             Source::Config => *name.name == *CONFIG_NAME && self.config.take().is_some(),
             Source::Records => self.record_gone(name, uid, now),
+            // An event that has expired has happened all the same.
+            Source::Events => false,
         };
         self.settle_flights();
         removed || unread
@@ -83,9 +89,19 @@ impl World {
         if !known.is_some_and(|one| uid.is_empty() || one.facts.uid == *uid) {
             return false;
         }
-        self.workloads.remove(&key);
+        if let Some(gone) = self.workloads.remove(&key) {
+            let about = (name.namespace.clone(), Uid::from(&*gone.facts.uid));
+            self.hints.forget(&about);
+        }
         self.forget_target(&key);
         true
+    }
+
+    fn forget_hints(&mut self, pod: &Name) {
+        if let Some(known) = self.pods.get(pod) {
+            let about = (pod.namespace.clone(), known.facts.uid.clone());
+            self.hints.forget(&about);
+        }
     }
 
     fn strategy_gone(&mut self, kind: StrategyKind, name: &Name) -> bool {
@@ -198,6 +214,7 @@ impl World {
                 .map(|_| Name::new("", CONFIG_NAME))
                 .collect(),
             Source::Records => self.records.keys().cloned().collect(),
+            Source::Events => BTreeSet::new(),
         };
         let unread = self.unreadable.keys().filter(|(one, _)| *one == source);
         names.extend(unread.map(|(_, name)| name.clone()));

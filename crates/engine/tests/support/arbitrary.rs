@@ -3,10 +3,11 @@
 use kubemend_api::targets::WorkloadKind;
 use kubemend_api::triggers::{ConditionStatus, Probe};
 use kubemend_engine::change::Object;
+use kubemend_engine::facts::event::NoAnswer;
 use kubemend_engine::facts::{
-    Checks, Clue, Condition, Container, Labels, Name, Owner, Phase as PodPhase, PodFacts, Proof,
-    Rare, RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates, WorkloadFacts,
-    template,
+    Checks, Clue, Condition, Container, EventFacts, Labels, Name, Owner, Phase as PodPhase,
+    PodFacts, Proof, Rare, RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates,
+    WorkloadFacts, template,
 };
 use kubemend_engine::{Moment, Source};
 use proptest::collection::vec;
@@ -326,12 +327,50 @@ pub fn pod() -> impl Strategy<Value = Object> {
         )
 }
 
+/// An event about a pod or a workload of the small vocabulary, or about nothing.
+pub fn event() -> impl Strategy<Value = Object> {
+    let about = (target(), 0u8..4, any::<bool>());
+    let reason = select(vec![
+        "Failed",
+        "FailedCreatePodSandBox",
+        "Unhealthy",
+        "Other",
+    ]);
+    let probe = of(select(vec![NoAnswer::Silence, NoAnswer::Refused]));
+    let times = (of(moment()), of(moment()));
+    (about, reason, count(), times, probe, 0u8..3).prop_map(
+        |((key, number, own), reason, count, (first, last), probe, id)| {
+            let pod = format!("{}-{}-{number}", key.name, key.kind);
+            let (kind, name, uid) = if own {
+                (key.kind.as_str(), key.name.to_string(), uid_of(&key))
+            } else {
+                let uid = format!("{}/{pod}", key.namespace);
+                ("Pod", pod, uid.as_str().into())
+            };
+            Object::Event(EventFacts {
+                name: Name::new(&key.namespace, &format!("{name}.{id}")),
+                uid: format!("{name}.{id}").as_str().into(),
+                kind: kind.into(),
+                about: Name::new(&key.namespace, &name),
+                about_uid: (&*uid).into(),
+                warning: true,
+                reason: reason.into(),
+                count,
+                first,
+                last,
+                probe,
+            })
+        },
+    )
+}
+
 /// One object of any of the kinds that make trouble.
 pub fn object() -> impl Strategy<Value = Object> {
     prop_oneof![
         3 => workload(),
         3 => revision(),
         6 => pod(),
+        3 => event(),
         1 => super::arbitrary_record::episode().prop_map(|episode| Object::Record(Box::new(episode))),
     ]
 }

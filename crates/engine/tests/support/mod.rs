@@ -12,4 +12,5 @@ pub mod render;
 pub mod scenario;
 pub mod stage;
 pub mod step;
+pub mod told;
 pub mod toy;

@@ -151,7 +151,7 @@ impl Stage {
             .insert((objects::source(&kind), name_of(&object)), object);
     }
 
-    fn show(&mut self, object: &Value) {
+    pub fn show(&mut self, object: &Value) {
         let source = objects::source(object["kind"].as_str().unwrap_or_default());
         let bytes = serde_json::to_vec(object).expect("JSON");
         let change = change::read(source, &bytes).expect("an object with a name");

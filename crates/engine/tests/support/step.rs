@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::app::App;
 use super::objects::{self, merge, millis, moment, time};
 use super::stage::{Crash, Stage};
+use super::told::{self, Told};
 use super::toy::Toy;
 
 /// What happens at one time, and what follows until the next step.
@@ -45,6 +46,9 @@ pub struct Step {
     /// `kubemend.io/approval` on a record: `"#1": approve rollback/1 jane`
     #[serde(default)]
     pub approval: BTreeMap<String, String>,
+    /// Warning events, after everything else of the step was shown.
+    #[serde(default)]
+    pub events: Vec<Told>,
     #[serde(default)]
     pub lead: Option<bool>,
     #[serde(default)]
@@ -193,6 +197,9 @@ pub fn prepare(stage: &mut Stage, step: &Step) {
             .record_name(name)
             .unwrap_or_else(|| Name::new(namespace, name));
         stage.delete(source, &name);
+    }
+    for event in &step.events {
+        told::tell(stage, event);
     }
     for (key, values) in [
         (annotations::RETRY, &step.retry),

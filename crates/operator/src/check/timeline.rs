@@ -111,7 +111,7 @@ fn walk(chain: &Chain, policy: &Policy, lines: &mut Vec<String>) -> Option<i64> 
                 action.as_str(),
                 step.attempts
             ));
-            if action != ActionName::Wait {
+            if !matches!(action, ActionName::Wait | ActionName::EscalateToNode) {
                 first = first.or(Some(at));
             }
             touched = touched.saturating_add(units(action));
@@ -145,7 +145,7 @@ fn units(action: ActionName) -> u32 {
     match action {
         ActionName::RestartPod | ActionName::DeletePod => 10,
         ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => 1,
-        ActionName::Wait => 0,
+        ActionName::EscalateToNode | ActionName::Wait => 0,
     }
 }
 

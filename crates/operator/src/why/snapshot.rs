@@ -179,7 +179,13 @@ async fn list(
             }
             other => Ok((other?, None)),
         },
-        _ => Ok((items(client, source, &here).await?, None)),
+        _ => {
+            let path = match source.field_selector() {
+                Some(selector) => format!("{here}?fieldSelector={}", selector.replace('=', "%3D")),
+                None => here,
+            };
+            Ok((items(client, source, &path).await?, None))
+        }
     }
 }
 

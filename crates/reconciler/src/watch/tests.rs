@@ -35,6 +35,7 @@ impl Bench {
             metrics: metrics.clone(),
             relist: asked,
             unreadable: BTreeSet::new(),
+            ration: Ration::new(HINTS_MAX),
         };
         tokio::spawn(watch.run());
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -235,6 +236,7 @@ async fn an_older_frame_is_passed_over() {
         metrics: Metrics::default(),
         relist: asked,
         unreadable: BTreeSet::new(),
+        ration: Ration::new(HINTS_MAX),
     };
     let frame = |kind: &str, name: &str, at: u32| {
         let meta = json!({"namespace": "shop", "name": name, "resourceVersion": at.to_string()});
@@ -280,6 +282,7 @@ async fn a_list_that_is_cut_begins_anew_and_small_pages_make_a_whole() {
         metrics: Metrics::default(),
         relist: asked,
         unreadable: BTreeSet::new(),
+        ration: Ration::new(HINTS_MAX),
     };
     tokio::spawn(watch.run());
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -357,4 +360,39 @@ async fn one_source_compares_clocks() {
         skews[1].starts_with("skew -30") || skews[1].starts_with("skew -29"),
         "{skews:?}"
     );
+}
+
+fn event(name: &str, kind: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"namespace": "shop", "name": name},
+        "type": kind, "reason": "Failed", "involvedObject": {"kind": "Pod", "name": "a", "uid": "a"},
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_hints_only_new_ones_are_read() {
+    let server = Server::new(Settings::default());
+    server.put(event("old", "Warning"));
+    server.put(event("older", "Warning"));
+    let mut bench = Bench::on(server, Source::Events).await;
+    assert_eq!(bench.within(0).await, ["list", "listed"]);
+    bench.server.put(event("new", "Warning"));
+    bench.server.put(event("normal", "Normal"));
+    bench.server.delete("Event", "shop", "old");
+    let words = bench.within(3).await;
+    let told = words.iter().filter(|word| *word != "fresh");
+    assert_eq!(told.collect::<Vec<_>>(), ["object"], "{words:?}");
+    assert_eq!(bench.lists("events"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hints_that_nobody_may_read_keep_nothing_from_being_ready() {
+    let server = Server::new(Settings::default());
+    let which = Matcher::any().resource("events");
+    server.fault(which, FaultKind::status(403, "Forbidden"));
+    let mut bench = Bench::on(server, Source::Events).await;
+    bench.within(30).await;
+    let others = bench.health.ready().unwrap_err();
+    assert!(!others.contains("events"), "{others}");
+    assert!(bench.health.ages().is_empty());
 }

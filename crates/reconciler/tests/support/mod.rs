@@ -194,7 +194,7 @@ impl Bench {
                 (ActionName::RestartWorkload, "web", uid, None, to)
             }
             Verb::Rollback => {
-                let kept = Source::of_revisions(episode.kind());
+                let kept = Source::of_revisions(episode.target().kind);
                 let uid = self.uid(kept.kind(), "web-abc");
                 (
                     ActionName::Rollback,
