@@ -43,6 +43,13 @@ pub const ROLL: &str = concat!(
 pub const WAIT: &str =
     "{name: wait, action: {wait: {}}, verify: {timeout: 90s, stableFor: 5s, relapseWindow: 1m}}";
 
+/// Gives killed containers half as much memory again, once.
+pub const RESIZE: &str = concat!(
+    "{name: resize, action: {resizeMemory: {}}, ",
+    verify!(),
+    "}"
+);
+
 /// Removes what is left behind, once.
 pub const CLEAN: &str = "{name: clean, action: {deletePod: {}}, verify: {timeout: 60s, stableFor: 5s, relapseWindow: 1m}}";
 

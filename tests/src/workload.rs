@@ -22,6 +22,22 @@ pub const BAD_RELEASE: &str = "sleep 3; echo 'no database' > /dev/termination-lo
 /// Takes memory until the kernel kills it, after two seconds.
 pub const EATS_MEMORY: &str = "sleep 2; exec tail /dev/zero";
 
+/// Holds 36 MB for good, two seconds after its start; with less, the kernel kills it.
+pub const HOLDS_36_MB: &str = "sleep 2; exec awk 'BEGIN { one = sprintf(\"%1000000s\", \"\"); \
+     for (i = 0; i < 36; i++) all[i] = one i; system(\"sleep 100000\") }'";
+
+/// Shares 40 MB of sessions with its peers, which are told by files that each of them touches in /state; the first
+/// that came keeps 20 MB of old ones besides. Who has not touched his file for half a minute is no peer any more.
+pub const SHARES_SESSIONS: &str = "mkdir /state/old 2>/dev/null && echo $HOSTNAME > /state/old/owner; \
+     touch /state/$HOSTNAME; sleep 5; \
+     [ $(cat /state/old/owner) = $HOSTNAME ] && old=20 || old=0; \
+     exec awk -v old=$old 'BEGIN { one = sprintf(\"%1000000s\", \"\"); \
+     peers = \"touch /state/$HOSTNAME; now=$(date +%s); n=0; for one in /state/web-*; do \
+     [ $((now - $(stat -c %Y $one))) -lt 30 ] && n=$((n + 1)); done; echo $n\"; \
+     for (;;) { peers | getline n; close(peers); want = old + 40 / n; \
+     while (held < want) { all[held] = one held; held++ } \
+     while (held > want + 1) { held--; delete all[held] } system(\"sleep 1\") } }'";
+
 /// Runs, and is never ready where readiness is a file.
 pub const NEVER_READY: &str = "rm -f /tmp/ok; exec sleep 100000";
 
@@ -67,7 +83,7 @@ pub struct App {
     placement: String,
     image: &'static str,
     /// Of the volume at /state.
-    volume: &'static str,
+    volume: String,
     /// More members of the container, and of the workload's spec.
     container: Vec<String>,
     spec: Vec<String>,
@@ -84,7 +100,7 @@ impl App {
             annotations: String::new(),
             placement: node_with_cap("10s"),
             image: "lab.local/busybox:1",
-            volume: "emptyDir: {}",
+            volume: "emptyDir: {}".to_owned(),
             container: Vec::new(),
             spec: Vec::new(),
         }
@@ -145,10 +161,10 @@ impl App {
         self
     }
 
-    /// With that volume at /state instead of an empty folder.
+    /// With that volume at /state instead of a folder without a limit.
     #[must_use]
-    pub fn volume(mut self, volume: &'static str) -> Self {
-        self.volume = volume;
+    pub fn volume(mut self, volume: &str) -> Self {
+        volume.clone_into(&mut self.volume);
         self
     }
 

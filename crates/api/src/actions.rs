@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::one_of;
-use crate::{Amount, Duration};
+use crate::{Amount, Duration, Factor, Memory};
 
 one_of! {
     /// What a step does; exactly one member.
@@ -23,6 +23,8 @@ one_of! {
         "Adds replicas, never beyond max and never below the present number. Example: {by: 1, max: 10}";
     rollback: Rollback = "rollback", "rollback_deployment",
         "Puts an earlier revision's pod template back. Example: {to: LastHealthy, provenFor: 10m}";
+    resize_memory: ResizeMemory = "resizeMemory", "resize_memory",
+        "Raises the memory limit of containers that were killed for want of memory, in place and in their pods only. Example: {factor: \"1.5\", max: 2Gi}";
     delete_pod: DeletePod = "deletePod", "delete_pod",
         "Removes pods that have ended, Failed or Succeeded, and nothing else. Example: {}";
     escalate_to_node: EscalateToNode = "escalateToNode", "escalate_to_node",
@@ -106,6 +108,40 @@ pub struct Rollback {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 24))]
     pub max_per_day: Option<u32>,
+}
+
+/// Raises the memory limit of killed containers in their running pods; the template keeps its own.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct ResizeMemory {
+    /// What the present limit is multiplied by; the result is rounded up to whole mebibytes. Example: "1.5"
+    #[serde(default = "half_more")]
+    pub factor: Factor,
+    /// Never beyond so many times the limit that the pod template gives. Example: "2"
+    #[serde(default = "twice")]
+    pub max_factor: Factor,
+    /// Never beyond this either. Example: 2Gi
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Memory>,
+}
+
+impl Default for ResizeMemory {
+    fn default() -> Self {
+        Self {
+            factor: half_more(),
+            max_factor: twice(),
+            max: None,
+        }
+    }
+}
+
+fn half_more() -> Factor {
+    Factor::hundredths(150)
+}
+
+fn twice() -> Factor {
+    Factor::hundredths(200)
 }
 
 /// Which revision a rollback returns to.

@@ -299,6 +299,11 @@ pub struct HealingEventStatus {
     /// A scale that is to be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<EventUndo>,
+    /// What the target's template should have, as a strategic merge patch: what was done to its pods is
+    /// temporary and ends with them. Example: {"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"96Mi"}}}]}}}}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub proposal: Option<String>,
     /// What the failing containers said, read before the act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]

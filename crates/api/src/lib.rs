@@ -16,6 +16,7 @@
 pub mod duration;
 pub mod timestamp;
 pub mod amount;
+pub mod memory;
 pub mod mode;
 pub mod triggers;
 pub mod actions;
@@ -37,6 +38,7 @@ pub use amount::Amount;
 pub use config::{HealingConfig, HealingConfigSpec, HealingConfigStatus};
 pub use duration::Duration;
 pub use event::{HealingEvent, HealingEventSpec, HealingEventStatus};
+pub use memory::{Factor, Memory};
 pub use mode::Mode;
 pub use policy::{
     ClusterHealingPolicy, ClusterHealingPolicySpec, HealingPolicy, HealingPolicySpec, PolicyStatus,

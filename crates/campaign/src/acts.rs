@@ -76,6 +76,7 @@ fn effect<'a>(
         ("pods", "") if event.deleted || changed("/metadata/deletionTimestamp") => {
             Ok(Some(("Delete", event)))
         }
+        ("pods", "resize") if changed("/spec/containers") => Ok(Some(("Resize", event))),
         ("deployments" | "statefulsets", "scale") if changed("/spec/replicas") => {
             Ok(Some(("Scale", event)))
         }
@@ -119,6 +120,11 @@ fn announced<'a>(
                             "Evict" | "Delete" => {
                                 one["name"] == event.key.name.as_str() && one["uid"] == uid
                             }
+                            "Resize" => {
+                                one["name"] == event.key.name.as_str()
+                                    && one["uid"] == uid
+                                    && moves(one, before, &event.object, limit)
+                            }
                             "Scale" => this_target && moves(one, before, &event.object, replicas),
                             "Restart" => {
                                 this_target && moves(one, before, &event.object, restarted)
@@ -158,6 +164,12 @@ fn moves(request: &Value, before: &Value, after: &Value, judged: fn(&Value) -> S
 
 fn replicas(object: &Value) -> String {
     object["spec"]["replicas"].to_string()
+}
+
+/// The limit of a toy pod's only container.
+fn limit(object: &Value) -> String {
+    let limit = text(object, "/spec/containers/0/resources/limits/memory");
+    format!("main limit {limit}")
 }
 
 /// When it was restarted last; empty where it never was.
@@ -285,7 +297,7 @@ fn sees(state: &State, case: &Case<'_>) -> Result<(), Broken> {
 fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Broken> {
     let (now, namespace) = (case.entry.at, &case.entry.namespace);
     let before = case.event.previous.as_deref().unwrap_or(&case.event.object);
-    if matches!(case.verb, "Evict" | "Delete")
+    if matches!(case.verb, "Evict" | "Delete" | "Resize")
         && !truth::has_failed(before)
         && !blocks_a_rollback(case, before, objects)
     {
@@ -319,6 +331,16 @@ fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Bro
         return Err((
             "7 owner",
             format!("{} of a field that somebody else owns", case.verb),
+        ));
+    }
+    let mebis = |object: &Value| {
+        let limit = text(object, "/spec/containers/0/resources/limits/memory").to_owned();
+        limit.trim_end_matches("Mi").parse::<u64>().unwrap_or(0)
+    };
+    if case.verb == "Resize" && mebis(&case.event.object) <= mebis(before) {
+        return Err((
+            "7 lower",
+            format!("the memory of {} is not raised", case.event.key.name),
         ));
     }
     let lowers = case.verb == "Scale"

@@ -26,12 +26,13 @@ const FIRST: [&str; 4] = [
 ];
 
 /// What may be released later.
-const LATER: [&str; 7] = [
+const LATER: [&str; 8] = [
     "exit-after:2s,code:3",
     "exit-after:2s,code:3,until-replaced",
     "exit-after:3s,times:4",
     "exit-after:20s,code:1",
     "exit-after:4s,oom",
+    "exit-after:4s,oom,needs:96Mi",
     "ready-after:3s",
     "never-ready",
 ];

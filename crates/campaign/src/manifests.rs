@@ -56,6 +56,12 @@ fn roll() -> Value {
         "attempts": {"max": 2, "backoff": {"initial": "5s", "factor": 1}}})
 }
 
+/// What answers a killed container, whatever the chain of the rest.
+fn resize() -> Value {
+    json!({"name": "resize", "action": {"resizeMemory": {}}, "verify": verify(),
+        "attempts": {"max": 2, "backoff": {"initial": "5s", "factor": 1}}})
+}
+
 fn wait() -> Value {
     json!({"name": "wait", "action": {"wait": {}},
         "verify": {"timeout": "20s", "stableFor": "15s", "relapseWindow": "90s"}})
@@ -90,6 +96,12 @@ pub(crate) fn config() -> Value {
             },
         },
     })
+}
+
+/// The node that the toy's pods are on, with a kubelet that can be asked for a resize.
+pub(crate) fn node() -> Value {
+    json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-0"},
+        "status": {"nodeInfo": {"kubeletVersion": "v1.37.2"}}})
 }
 
 /// A namespace.
@@ -145,8 +157,11 @@ pub(crate) fn policy(one: &Policy) -> Value {
         "metadata": {"name": one.name, "generation": 1},
         "spec": {
             "mode": "Enforce", "targets": targets,
-            "rules": [{"name": "crash-loop", "when": {"crashLoop": {"restarts": 2}},
-                "steps": CHAINS[one.chain]()}],
+            "rules": [
+                {"name": "crash-loop", "when": {"crashLoop": {"restarts": 2}},
+                    "steps": CHAINS[one.chain]()},
+                {"name": "oom", "when": {"oomKilled": {"kills": 1}}, "steps": [resize(), restart(1)]},
+            ],
             "budget": {"concurrent": one.concurrent, "actsPerHour": one.acts},
         },
     });

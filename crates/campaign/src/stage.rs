@@ -37,6 +37,7 @@ impl Stage {
         for name in ["shop", "bank", "kube-system"] {
             server.put(manifests::namespace(name));
         }
+        server.put(manifests::node());
         server.put(manifests::config());
         Self {
             server,

@@ -2,15 +2,17 @@
 
 mod delete_pod;
 mod escalate_to_node;
+mod resize_memory;
 mod restart_pod;
 mod restart_workload;
 mod rollback;
 mod scale;
 
 use kubemend_api::Action;
+use kubemend_api::actions::ActionName;
 
 use crate::detect::detector;
-use crate::episode::{Request, Verb};
+use crate::episode::{Attempt, Request, Verb};
 use crate::facts::PodFacts;
 use crate::guard::Case;
 use crate::hold::{Hold, No, Skip};
@@ -61,9 +63,23 @@ pub fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
         Action::RestartWorkload(_) => restart_workload::resolve(case),
         Action::Scale(parameters) => scale::resolve(parameters, case),
         Action::Rollback(parameters) => rollback::resolve(parameters, case),
+        Action::ResizeMemory(parameters) => resize_memory::resolve(parameters, case),
         Action::DeletePod(_) => delete_pod::resolve(case),
         Action::EscalateToNode(_) => escalate_to_node::resolve(case),
         // Nothing to do: the attempt is its verification.
         Action::Wait(_) => Ok(Vec::new()),
+    }
+}
+
+/// Why an attempt had no effect and never will have one; `None` where trying again may help.
+pub fn refused_for_good(attempt: &Attempt) -> Option<&'static str> {
+    match attempt.action {
+        ActionName::ResizeMemory => resize_memory::refused_for_good(attempt),
+        ActionName::RestartPod
+        | ActionName::RestartWorkload
+        | ActionName::Scale
+        | ActionName::Rollback
+        | ActionName::DeletePod
+        | ActionName::Wait => None,
     }
 }

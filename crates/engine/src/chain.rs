@@ -58,6 +58,13 @@ impl<'a> Walk<'a, '_> {
             if self.episode.spent_on(&step.name) >= step.attempts {
                 continue;
             }
+            if let Some(why) = self.refused_for_good(step) {
+                let skip = Skip::CannotApply {
+                    why: why.to_owned(),
+                };
+                skips.push(skipped(step, &skip));
+                continue;
+            }
             if let Some(until) = self.backoff(step) {
                 return (skips, Next::Hold(step, Hold::Backoff { until }));
             }
@@ -87,6 +94,13 @@ impl<'a> Walk<'a, '_> {
                     .any(|one| one.step == step.name)
         };
         self.chain.steps.iter().rposition(spent).unwrap_or(0)
+    }
+
+    /// The step was refused for a reason that lasts.
+    fn refused_for_good(&self, step: &Step) -> Option<&'static str> {
+        let attempts = &self.episode.state.attempts;
+        let last = attempts.iter().rfind(|one| one.step == step.name)?;
+        action::refused_for_good(last)
     }
 
     /// When the next attempt of this step is due, if that is later.

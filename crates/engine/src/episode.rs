@@ -1,5 +1,6 @@
 //! One failure of one target from detection to its end, as the engine holds it.
 
+mod resize;
 mod settle;
 
 use kubemend_api::actions::ActionName;
@@ -8,6 +9,8 @@ use kubemend_api::event::{EventEvidence, HealingEventSpec};
 use crate::cause::Cause;
 use crate::facts::{Name, TargetKey, Text};
 use crate::moment::{Millis, Moment};
+
+pub use resize::Resize;
 
 /// An episode: the immutable spec of its record, and the state that moves.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,9 +160,9 @@ pub struct Request {
     pub name: Text,
     /// Its UID, a precondition.
     pub uid: Text,
-    /// Replicas or template hash before.
+    /// Replicas, template hash or memory limit before.
     pub from: Option<Text>,
-    /// Replicas or template hash after.
+    /// Replicas, template hash or memory limit after.
     pub to: Option<Text>,
     /// What became of it; `None` while it is awaited.
     pub result: Option<Done>,
@@ -180,6 +183,8 @@ pub enum Verb {
     Restart,
     /// The workload's template back to that of the named revision, hash `from` → hash `to`.
     Rollback,
+    /// The memory limit of one container of a pod, `pods/resize`, [`Resize`] `from` → `to`.
+    Resize,
 }
 
 /// What became of a request.

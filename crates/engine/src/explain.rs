@@ -386,5 +386,6 @@ pub(crate) fn request(request: &Request) -> String {
         Verb::Scale => format!("scale from {from} to {to} replicas"),
         Verb::Restart => format!("restart all pods of {}", request.name),
         Verb::Rollback => format!("roll back to {}", request.name),
+        Verb::Resize => format!("resize pod {} from {from} to {to}", request.name),
     }
 }

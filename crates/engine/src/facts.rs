@@ -19,7 +19,7 @@ use kubemend_api::targets::WorkloadKind;
 
 pub use clue::Clue;
 pub use condition::Condition;
-pub use container::{Blocked, Checks, Container, Role, Termination};
+pub use container::{Blocked, Checks, Container, Role, Starved, Termination};
 pub use event::EventFacts;
 pub use guardrails::{AutoscalerFacts, DisruptionBudgetFacts, NamespaceFacts};
 pub use pod::{Phase, PodFacts, Rare, Trouble};

@@ -3,8 +3,10 @@
 use kubemend_api::Action;
 
 use crate::approval;
-use crate::episode::{Attempt, Done, Episode, Outcome, Phase, Request, Spent, UndoState, Verb};
-use crate::facts::TargetKey;
+use crate::episode::{
+    Attempt, Done, Episode, Outcome, Phase, Request, Resize, Spent, UndoState, Verb,
+};
+use crate::facts::{Name, TargetKey};
 use crate::moment::{Millis, Moment};
 use crate::policy::Step;
 use crate::world::World;
@@ -91,7 +93,7 @@ fn look(world: &World, key: &TargetKey, request: &Request) -> Done {
     let workload = world.workload(key).map(|one| &one.facts);
     match request.verb {
         Verb::Evict | Verb::Delete => {
-            let name = crate::facts::Name {
+            let name = Name {
                 namespace: key.namespace.clone(),
                 name: request.name.clone(),
             };
@@ -109,7 +111,24 @@ fn look(world: &World, key: &TargetKey, request: &Request) -> Done {
             Some(one) if one.restarted_at == request.from => Done::NotApplied,
             _ => Done::Unknown,
         },
+        Verb::Resize => state(limit_now(world, key, request)),
         Verb::Scale => state(workload.map(|one| one.desired.to_string())),
         Verb::Rollback => state(workload.map(|one| one.hash.to_string())),
     }
+}
+
+/// The memory of a resize's container as its pod's spec says now, where that is known.
+fn limit_now(world: &World, key: &TargetKey, request: &Request) -> Option<String> {
+    let to = request.resize()?;
+    let name = Name {
+        namespace: key.namespace.clone(),
+        name: request.name.clone(),
+    };
+    let pod = world
+        .pods
+        .get(&name)
+        .filter(|pod| pod.facts.uid == request.uid)?;
+    let mut starved = pod.facts.starved().iter();
+    let limit = starved.find(|one| one.container == to.container)?.limit?;
+    Some(Resize { limit, ..to }.to_string())
 }

@@ -29,6 +29,7 @@ pub fn asked(step: &Step) -> Option<Millis> {
         | Action::RestartPod(_)
         | Action::RestartWorkload(_)
         | Action::Scale(_)
+        | Action::ResizeMemory(_)
         | Action::DeletePod(_)
         | Action::EscalateToNode(_)
         | Action::Wait(_) => None,

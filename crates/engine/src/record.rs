@@ -19,6 +19,7 @@ use crate::episode::{
 use crate::facts::{Name, Text};
 use crate::moment::Moment;
 
+mod proposal;
 mod read;
 
 /// Reads an episode from its record. The error names the field; the caller holds the target, as
@@ -126,6 +127,7 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
         baseline: state.baseline.iter().map(write_baseline).collect(),
         undo: state.undo.as_ref().map(write_undo),
         cause: state.cause.as_ref().map(write_cause),
+        proposal: proposal::of(episode),
         evidence: state.evidence.clone(),
         conditions: conditions(episode),
     }
@@ -276,12 +278,13 @@ const OUTCOMES: [(&str, Outcome); 7] = [
     ("Partial", Outcome::Partial),
     ("Superseded", Outcome::Superseded),
 ];
-const VERBS: [(&str, Verb); 5] = [
+const VERBS: [(&str, Verb); 6] = [
     ("Evict", Verb::Evict),
     ("Delete", Verb::Delete),
     ("Scale", Verb::Scale),
     ("Rollback", Verb::Rollback),
     ("Restart", Verb::Restart),
+    ("Resize", Verb::Resize),
 ];
 const RESULTS: [(&str, Done); 3] = [
     ("Applied", Done::Applied),

@@ -132,7 +132,7 @@ fn still_shows(case: &Case<'_>, attempt: &Attempt, request: &Request) -> bool {
             let left = action::left_behind(view, episode, recent);
             left.iter().any(|one| one.facts().uid == request.uid)
         }
-        (Verb::Evict | Verb::Delete, ..) => view
+        (Verb::Evict | Verb::Delete | Verb::Resize, ..) => view
             .pod(&request.uid)
             .is_some_and(|one| detector(case.trigger).shows(one, view.now)),
         (Verb::Restart | Verb::Scale | Verb::Rollback, ..) => true,

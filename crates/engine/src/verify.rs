@@ -1,5 +1,7 @@
 //! Verification, stricter than detection: what an act came to.
 
+mod resized;
+
 use kubemend_api::actions::ActionName;
 use kubemend_api::targets::WorkloadKind;
 
@@ -41,10 +43,13 @@ pub fn judge(
     let judged: Vec<_> = view
         .pods
         .iter()
-        .filter(|one| answers_for(one, view, attempt))
+        .filter(|one| answers_for(one, view, episode, attempt))
         .copied()
         .collect();
     if let Some(message) = judged.iter().find_map(|one| relapse(one, attempt)) {
+        return Verdict::NotRecovered(message);
+    }
+    if let Some(message) = resized::never(&judged, attempt) {
         return Verdict::NotRecovered(message);
     }
     let stretch = health::stretch(view, Some(episode), Some(step));
@@ -63,12 +68,17 @@ pub fn judge(
         return Verdict::Partial;
     }
     let back = are_back(view, attempt, &judged);
-    let late = || Verdict::NotRecovered(late_message(view, step, back));
+    let waits = resized::waits(&judged, episode, attempt);
+    let late = || {
+        let why = waits.clone();
+        Verdict::NotRecovered(why.unwrap_or_else(|| late_message(view, step, back)))
+    };
     // What it removes may have had its successors long before.
     let none_needed = attempt.action == ActionName::DeletePod && judged.is_empty();
     let well = none_needed
         .then_some(acted_at)
-        .or_else(|| all_well(&judged).filter(|_| back));
+        .or_else(|| all_well(&judged).filter(|_| back))
+        .filter(|_| waits.is_none());
     let Some(judged_since) = well else {
         return if view.now > deadline {
             late()
@@ -89,7 +99,7 @@ pub fn judge(
             Verdict::Wait(stable)
         };
     }
-    if leaves_behind(view, attempt, detector, stretch) {
+    if leaves_behind(view, episode, attempt, detector, stretch) {
         return if view.now >= settled {
             Verdict::Partial
         } else {
@@ -111,16 +121,17 @@ fn are_back(view: &View<'_>, attempt: &Attempt, judged: &[PodView<'_>]) -> bool 
 /// Pods that the act could not name yet, and that another intent would: it went one by one.
 fn leaves_behind(
     view: &View<'_>,
+    episode: &Episode,
     attempt: &Attempt,
     detector: &dyn Detect,
     stretch: Millis,
 ) -> bool {
     match attempt.action {
-        ActionName::RestartPod => {
+        ActionName::RestartPod | ActionName::ResizeMemory => {
             let mut others = view
                 .pods
                 .iter()
-                .filter(|one| !answers_for(one, view, attempt));
+                .filter(|one| !answers_for(one, view, episode, attempt));
             others.any(|one| {
                 health::is_failing(one, stretch, view.now) || detector.shows(one, view.now)
             })
@@ -139,7 +150,7 @@ fn leaves_behind(
 }
 
 /// Whether a pod is one that the act answers for.
-fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
+fn answers_for(one: &PodView<'_>, view: &View<'_>, episode: &Episode, attempt: &Attempt) -> bool {
     match attempt.action {
         // Creation times are whole seconds: a pod of the intent's own second is its successor.
         ActionName::RestartPod | ActionName::RestartWorkload | ActionName::DeletePod => {
@@ -149,6 +160,10 @@ fn answers_for(one: &PodView<'_>, view: &View<'_>, attempt: &Attempt) -> bool {
                     .iter()
                     .any(|request| one.facts().uid == request.uid)
         }
+        // Those of earlier attempts still show the kills that were answered then.
+        ActionName::ResizeMemory => episode
+            .resized()
+            .any(|(_, request, _)| one.facts().uid == request.uid),
         ActionName::Wait | ActionName::EscalateToNode => true,
         ActionName::Scale => one.hash.is_none_or(|hash| *hash == view.workload.hash),
         // The episode is bound to the template that came back.
@@ -171,6 +186,8 @@ fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
     // times have whole seconds, so an end within the act's own second may precede it.
     let after = |end: &Termination| match attempt.action {
         ActionName::RestartPod | ActionName::RestartWorkload => true,
+        // A run that began before had the limit of before.
+        ActionName::ResizeMemory => end.started.is_some_and(|at| at > since),
         ActionName::Scale
         | ActionName::Rollback
         | ActionName::DeletePod

@@ -5,6 +5,7 @@ mod restart_pod;
 mod restart_workload;
 mod scale;
 mod rollback;
+mod resize_memory;
 mod prove;
 
 use std::time::Duration;
@@ -199,6 +200,7 @@ async fn one(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
             scale::run(hand, &episode.target(), &wanted.uid, from, to).await
         }
         Verb::Rollback => rollback::run(hand, episode, wanted).await,
+        Verb::Resize => resize_memory::run(hand, &episode.id.namespace, wanted).await,
         Verb::Restart => restart_workload::run(hand, episode, wanted).await,
     }
 }

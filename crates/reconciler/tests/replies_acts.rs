@@ -90,7 +90,7 @@ async fn a_refused_act_costs_no_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_is_no_change() {
-    for verb in [Verb::Scale, Verb::Rollback, Verb::Restart] {
+    for verb in [Verb::Scale, Verb::Rollback, Verb::Restart, Verb::Resize] {
         for (code, reason) in [(409, "Conflict"), (422, "Invalid")] {
             let bench = Bench::new();
             bench

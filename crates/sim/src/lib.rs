@@ -44,6 +44,7 @@ mod pulse;
 mod read;
 mod refusal;
 mod request;
+mod resize;
 mod resources;
 mod rng;
 mod scale;

@@ -167,7 +167,7 @@ impl Path {
             "" => true,
             "status" => resource.status,
             "scale" => resource.scales(),
-            "eviction" => resource.plural == "pods",
+            "eviction" | "resize" => resource.plural == "pods",
             _ => false,
         };
         if !served {

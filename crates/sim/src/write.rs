@@ -11,6 +11,7 @@ use crate::{
     patch::PatchKind,
     refusal::Refusal,
     request::{Request, Verb},
+    resize,
     resources::Resource,
     scale,
 };
@@ -35,6 +36,7 @@ impl Reply {
 pub(crate) fn write(objects: &mut Objects, request: &Request) -> Result<Reply, Refusal> {
     match (request.verb, request.subresource.as_str()) {
         (Verb::Create, "eviction") => evict::evict(objects, request),
+        (_, "resize") => resize::write(objects, request),
         (_, "scale") => scale::write(objects, request),
         (Verb::Create, _) => create(objects, request, request.body.clone()),
         (Verb::Update, _) => update(objects, request),

@@ -14,6 +14,7 @@ mod approval;
 mod failures;
 mod revisions;
 mod networks;
+mod memory;
 mod alone;
 mod pods;
 mod storm;
@@ -91,6 +92,8 @@ fn shared() -> Vec<Story> {
         story("l-daemon-set-is-rolled", failures::daemon_set),
         story("l-stateful-set-is-rolled", failures::stateful_set),
         story("l-out-of-memory-is-restarted", failures::out_of_memory),
+        story("o-out-of-memory-is-resized", memory::is_resized),
+        story("o-out-of-memory-is-shared", memory::is_shared),
         story("l-wrong-image-is-rolled-back", failures::wrong_image),
         story(
             "l-stalled-rollout-is-rolled-back",

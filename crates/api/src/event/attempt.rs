@@ -70,7 +70,7 @@ pub struct EventApproval {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventRequest {
-    /// Evict, Delete, Restart, Scale or Rollback. Example: Evict
+    /// Evict, Delete, Restart, Scale, Rollback or Resize. Example: Evict
     #[schemars(length(max = 16))]
     pub verb: String,
     /// The pod, workload or revision that is meant. Example: checkout-7d9f-abcde
@@ -79,13 +79,13 @@ pub struct EventRequest {
     /// Its UID, a precondition of the request.
     #[schemars(length(max = 64))]
     pub uid: String,
-    /// Replicas or template hash before. Example: "2"
+    /// Replicas, template hash or memory limit before. Example: "2"
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 128))]
     pub from: Option<String>,
-    /// Replicas or template hash after. Example: "3"
+    /// Replicas, template hash or memory limit after. Example: "3"
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 128))]
     pub to: Option<String>,
     /// Applied, NotApplied or Unknown; absent while it is awaited. Example: Applied
     #[serde(default, skip_serializing_if = "Option::is_none")]

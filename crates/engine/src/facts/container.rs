@@ -1,10 +1,13 @@
 //! A container of a pod, reduced to how it runs, why it waits and how it ended last.
 
+use kubemend_api::Memory;
 use kubemend_api::triggers::Probe;
 
 use super::Text;
 use super::pod::moment;
-use super::slim::{SlimContainer, SlimContainerStatus, SlimPod, SlimRestartRule, SlimTerminated};
+use super::slim::{
+    SlimContainer, SlimContainerStatus, SlimPod, SlimResources, SlimRestartRule, SlimTerminated,
+};
 use crate::moment::{Millis, Moment};
 
 /// One container's digest.
@@ -189,6 +192,53 @@ pub(super) fn containers(pod: &SlimPod) -> Box<[Container]> {
         expect_kills(&mut all);
     }
     all
+}
+
+/// A container whose last end was for want of memory, with what a resize is judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Starved {
+    pub container: Text,
+    /// It stands among the init containers.
+    pub sidecar: bool,
+    /// The limit of its spec; without one its whole node ran out of memory.
+    pub limit: Option<Memory>,
+    /// The limit that the kubelet has given it.
+    pub given: Option<Memory>,
+    /// The pod is Guaranteed: its requests must stay what its limits are.
+    pub guaranteed: bool,
+    /// Its resizePolicy wants it restarted by a resize.
+    pub restarts: bool,
+}
+
+/// The containers of a pod that were killed last for want of memory.
+pub(super) fn starved(pod: &SlimPod, containers: &[Container]) -> Box<[Starved]> {
+    let (spec, status) = (&pod.spec, &pod.status);
+    let all = containers.iter().filter(|one| one.role != Role::Init);
+    let killed = all.filter(|one| one.newest.as_deref().is_some_and(Termination::is_oom));
+    let limit = |of: &SlimResources| of.limits.memory.as_deref().and_then(Memory::quantity);
+    let starved = killed.map(|one| {
+        let slim =
+            named(&spec.containers, &one.name).or_else(|| named(&spec.init_containers, &one.name));
+        let mut statuses = status
+            .container_statuses
+            .iter()
+            .chain(&status.init_container_statuses);
+        let status = statuses.find(|status| *status.name == *one.name);
+        Starved {
+            container: one.name.clone(),
+            sidecar: one.role == Role::Sidecar,
+            limit: slim.and_then(|slim| limit(&slim.resources)),
+            given: status.and_then(|status| limit(&status.resources)),
+            guaranteed: pod.status.qos_class == "Guaranteed",
+            restarts: slim.is_some_and(|slim| {
+                slim.resize_policy.iter().any(|one| {
+                    one.resource_name == "memory" && one.restart_policy == "RestartContainer"
+                })
+            }),
+        }
+    });
+    starved.collect()
 }
 
 fn named<'a>(specs: &'a [SlimContainer], name: &str) -> Option<&'a SlimContainer> {

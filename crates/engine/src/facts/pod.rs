@@ -6,7 +6,7 @@ use kubemend_api::triggers::Probe;
 
 use super::clue::Clue;
 use super::condition::{self, Condition};
-use super::container::{Blocked, Container, Role, Termination, containers};
+use super::container::{Blocked, Container, Role, Starved, Termination, containers, starved};
 use super::slim::{SlimMeta, SlimOwner, SlimPod};
 use super::{Labels, Name, Owner, Text, Uid};
 use crate::moment::Moment;
@@ -52,6 +52,10 @@ pub struct Rare {
     pub due: Option<Moment>,
     pub finalizers: Box<[Text]>,
     pub clue: Clue,
+    /// Containers whose last end was for want of memory.
+    pub starved: Box<[Starved]>,
+    /// Of a pod with such a container: a VerticalPodAutoscaler sets its resources.
+    pub autosized: bool,
     /// What the World has seen of it; empty in what was just read.
     pub trouble: Trouble,
 }
@@ -134,6 +138,21 @@ impl PodFacts {
         self.conditions().iter().find(|one| *one.kind == *kind)
     }
 
+    /// Its containers whose last end was for want of memory.
+    pub fn starved(&self) -> &[Starved] {
+        self.rare.as_deref().map_or(&[], |rare| &rare.starved)
+    }
+
+    /// A VerticalPodAutoscaler sets its resources.
+    pub fn is_autosized(&self) -> bool {
+        self.rare.as_deref().is_some_and(|rare| rare.autosized)
+    }
+
+    /// Its container of that name.
+    pub fn container(&self, name: &str) -> Option<&Container> {
+        self.containers.iter().find(|one| *one.name == *name)
+    }
+
     /// It is over: nothing of it runs, and nothing will.
     pub fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Failed | Phase::Succeeded)
@@ -171,6 +190,7 @@ impl PodFacts {
 /// trouble only: nobody asks where the others are.
 fn rare(pod: &SlimPod, containers: &[Container]) -> Option<Rare> {
     let meta = &pod.metadata;
+    let starved = starved(pod, containers);
     let due = moment(meta.deletion_timestamp.as_deref());
     let over = pod.status.phase == "Succeeded";
     let mut rare = Rare {
@@ -188,6 +208,8 @@ fn rare(pod: &SlimPod, containers: &[Container]) -> Option<Rare> {
             Box::default()
         },
         due,
+        autosized: !starved.is_empty() && is_autosized(meta),
+        starved,
         ..Rare::default()
     };
     let crashed = containers.iter().any(|one| one.abnormal().is_some());
@@ -196,6 +218,14 @@ fn rare(pod: &SlimPod, containers: &[Container]) -> Option<Rare> {
     }
     rare.clue = Clue::read(pod, containers);
     Some(rare)
+}
+
+/// The admission webhook of a VerticalPodAutoscaler says what it set.
+fn is_autosized(meta: &SlimMeta) -> bool {
+    const MARKS: [&str; 2] = ["vpaUpdates", "vpaObservedContainers"];
+    MARKS
+        .iter()
+        .any(|mark| meta.annotations.contains_key(*mark))
 }
 
 pub(super) fn moment(text: Option<&str>) -> Option<Moment> {

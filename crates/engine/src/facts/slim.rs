@@ -71,9 +71,34 @@ pub struct SlimContainer {
     pub image: String,
     pub restart_policy: Option<String>,
     pub restart_policy_rules: Vec<SlimRestartRule>,
+    pub resources: SlimResources,
+    pub resize_policy: Vec<SlimResizePolicy>,
     pub liveness_probe: Option<IgnoredAny>,
     pub readiness_probe: Option<IgnoredAny>,
     pub startup_probe: Option<IgnoredAny>,
+}
+
+/// Of a container's spec or status.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimResources {
+    pub limits: SlimLimits,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimLimits {
+    pub memory: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimResizePolicy {
+    pub resource_name: String,
+    pub restart_policy: String,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -98,6 +123,7 @@ pub struct SlimExitCodes {
 pub struct SlimPodStatus {
     pub phase: String,
     pub reason: String,
+    pub qos_class: String,
     pub conditions: Vec<SlimCondition>,
     pub container_statuses: Vec<SlimContainerStatus>,
     pub init_container_statuses: Vec<SlimContainerStatus>,
@@ -126,6 +152,8 @@ pub struct SlimContainerStatus {
     pub image_id: String,
     pub state: SlimState,
     pub last_state: SlimState,
+    /// What the kubelet has given it.
+    pub resources: SlimResources,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]

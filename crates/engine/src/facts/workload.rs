@@ -1,7 +1,7 @@
 //! A workload and its revisions, reduced to what tells whether and how it can be healed.
 
-use kubemend_api::annotations;
 use kubemend_api::targets::WorkloadKind;
+use kubemend_api::{Memory, annotations};
 use serde_json::Value;
 
 use super::pod::{created, labels, owner};
@@ -41,6 +41,8 @@ pub struct WorkloadFacts {
     pub rolling: bool,
     /// The template's annotation kubectl.kubernetes.io/restartedAt, which a rolling restart sets.
     pub restarted_at: Option<Text>,
+    /// The memory limits that the template gives, by container.
+    pub memory: Box<[(Text, Memory)]>,
     /// `revisionHistoryLimit`: so many old revisions are kept.
     pub history: u32,
 }
@@ -173,6 +175,7 @@ impl WorkloadFacts {
                 .pointer(RESTARTED_AT)
                 .and_then(Value::as_str)
                 .map(Text::from),
+            memory: memory(&object.spec.template),
             history: count(object.spec.revision_history_limit.unwrap_or(10)),
         }
     }
@@ -242,6 +245,17 @@ fn images(template: &Value) -> u64 {
         .filter_map(|list| template.pointer(list)?.as_array());
     let images = lists.flatten().map(|one| one["image"].clone());
     u64::from_str_radix(&template::hash(&Value::Array(images.collect())), 16).unwrap_or(0)
+}
+
+/// The memory limits of a template's containers, sidecars among them.
+fn memory(template: &Value) -> Box<[(Text, Memory)]> {
+    let lists = ["containers", "initContainers"].map(|list| template["spec"][list].as_array());
+    let all = lists.into_iter().flatten().flatten();
+    let limited = all.filter_map(|one| {
+        let limit = Memory::quantity(one["resources"]["limits"]["memory"].as_str()?)?;
+        Some((Text::from(one["name"].as_str()?), limit))
+    });
+    limited.collect()
 }
 
 /// Where `kubectl rollout restart` leaves its mark.

@@ -9,8 +9,9 @@ use crate::hold::{No, Skip};
 
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     match case.step.action_name() {
-        // These change no field that Git has.
+        // These change no field that Git has: a resize touches the pod, never its template.
         ActionName::RestartPod
+        | ActionName::ResizeMemory
         | ActionName::DeletePod
         | ActionName::EscalateToNode
         | ActionName::Wait => return Ok(()),

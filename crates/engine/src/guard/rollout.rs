@@ -17,7 +17,10 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
         | ActionName::DeletePod
         | ActionName::EscalateToNode
         | ActionName::Wait => return Ok(()),
-        ActionName::RestartPod | ActionName::RestartWorkload | ActionName::Scale => {}
+        ActionName::RestartPod
+        | ActionName::RestartWorkload
+        | ActionName::Scale
+        | ActionName::ResizeMemory => {}
     }
     // The rollout waits for just these pods.
     let unblocks =

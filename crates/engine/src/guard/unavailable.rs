@@ -4,10 +4,11 @@ use kubemend_api::Amount;
 
 use super::Case;
 use crate::episode::{Request, Verb};
+use crate::facts::PodFacts;
 use crate::health;
 use crate::hold::{Hold, No};
 use crate::mode;
-use crate::view::PodView;
+use crate::view::{PodView, View};
 
 /// budget.maxUnavailable where it is absent.
 const DEFAULT: Amount = Amount::Percent(50);
@@ -17,7 +18,7 @@ pub(super) fn check(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
     let view = case.view;
     let stretch = health::stretch(view, case.episode, Some(case.step));
     let healthy = |request: &Request| {
-        matches!(request.verb, Verb::Evict | Verb::Delete)
+        takes_away(request, view)
             && view.pods.iter().any(|one| {
                 one.facts().uid == request.uid
                     && one.facts().ready
@@ -52,6 +53,20 @@ pub(super) fn check(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
         .into());
     }
     Ok(())
+}
+
+/// It ends what runs in the pod: a resize does where the container wants to be restarted by it.
+fn takes_away(request: &Request, view: &View<'_>) -> bool {
+    match request.verb {
+        Verb::Evict | Verb::Delete => true,
+        Verb::Resize => {
+            let pod = view.pod(&request.uid).map(PodView::facts);
+            let container = request.resize().map(|one| one.container);
+            let mut starved = pod.map_or(&[][..], PodFacts::starved).iter();
+            starved.any(|one| one.restarts && Some(&one.container) == container.as_ref())
+        }
+        Verb::Scale | Verb::Restart | Verb::Rollback => false,
+    }
 }
 
 /// The claiming policy's limit with its default, and what other enforcing policies write.

@@ -27,6 +27,7 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
     let same_config = "a new pod would wait for the same configuration";
     let same_place = "a new pod would wait as this one does";
     let leaving = "a pod that is being deleted cannot be deleted again";
+    let no_memory = "no container was killed for want of memory";
     let garbage = "its owner has replaced the pod already; deletePod removes what is left";
     match (trigger, action) {
         (When::ImagePull, Do::RestartPod | Do::RestartWorkload | Do::Scale) => Some(same_image),
@@ -65,7 +66,22 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
             | When::RolloutStalled,
             Do::DeletePod,
         ) => Some("deletePod removes pods that have ended, and these have not"),
+        (
+            When::CrashLoop
+            | When::PodFailed
+            | When::ProbeFailing
+            | When::Unavailable
+            | When::Condition
+            | When::ImagePull
+            | When::ContainerConfig
+            | When::Pending
+            | When::StuckTerminating
+            | When::RolloutStalled
+            | When::Evicted,
+            Do::ResizeMemory,
+        ) => Some(no_memory),
         (_, Do::Wait)
+        | (When::OomKilled, Do::ResizeMemory)
         | (When::Evicted, Do::DeletePod)
         | (
             When::PodFailed,

@@ -121,6 +121,9 @@ impl World {
         for word in clue.into_iter().flatten() {
             words.share(word);
         }
+        for one in &mut rare.starved {
+            words.share(&mut one.container);
+        }
         for condition in &mut rare.conditions {
             words.share(&mut condition.kind);
             words.share(&mut condition.reason);
@@ -146,7 +149,10 @@ impl World {
         remove(&mut self.pods_by_owner, &owner, &name.name);
     }
 
-    fn put_workload(&mut self, facts: WorkloadFacts, now: Moment) -> (Source, Name) {
+    fn put_workload(&mut self, mut facts: WorkloadFacts, now: Moment) -> (Source, Name) {
+        for (container, _) in &mut facts.memory {
+            self.words.share(container);
+        }
         let key = facts.key.clone();
         let source = Source::of(key.kind);
         self.saw(source, &facts.version);

@@ -1,13 +1,14 @@
 //! Arbitrary facts, absurd ones included.
 
+use kubemend_api::Memory;
 use kubemend_api::targets::WorkloadKind;
 use kubemend_api::triggers::{ConditionStatus, Probe};
 use kubemend_engine::change::Object;
 use kubemend_engine::facts::event::NoAnswer;
 use kubemend_engine::facts::{
     Checks, Clue, Condition, Container, EventFacts, Labels, Name, Owner, Phase as PodPhase,
-    PodFacts, Proof, Rare, RevisionFacts, Role, TargetKey, Termination, Text, Trouble, Updates,
-    WorkloadFacts, template,
+    PodFacts, Proof, Rare, RevisionFacts, Role, Starved, TargetKey, Termination, Text, Trouble,
+    Updates, WorkloadFacts, template,
 };
 use kubemend_engine::{Moment, Source};
 use proptest::collection::vec;
@@ -113,6 +114,7 @@ pub fn workload() -> impl Strategy<Value = Object> {
                     updates: Updates::Rolling,
                     rolling: updated < desired,
                     restarted_at: None,
+                    memory: [("app".into(), Memory::from_bytes(64 << 20))].into(),
                     history: 10,
                     key,
                 })
@@ -240,19 +242,34 @@ fn rare() -> impl Strategy<Value = Option<Rare>> {
         image,
         object,
     });
+    let starved = (of(64u64..200), of(64u64..200), any::<bool>(), any::<bool>());
+    let starved = starved.prop_map(|(limit, given, guaranteed, restarts)| Starved {
+        container: "app".into(),
+        sidecar: false,
+        limit: limit.map(|mebis| Memory::from_bytes(mebis << 20)),
+        given: given.map(|mebis| Memory::from_bytes(mebis << 20)),
+        guaranteed,
+        restarts,
+    });
     let rare = (
         vec(condition(), 0..3),
         of(moment()),
         vec(word(), 0..2),
         clue,
+        vec(starved, 0..2),
+        any::<bool>(),
     );
-    of(rare.prop_map(|(conditions, due, finalizers, clue)| Rare {
-        conditions: conditions.into(),
-        due,
-        finalizers: finalizers.into(),
-        clue,
-        trouble: Trouble::default(),
-    }))
+    of(
+        rare.prop_map(|(conditions, due, finalizers, clue, starved, autosized)| Rare {
+            conditions: conditions.into(),
+            due,
+            finalizers: finalizers.into(),
+            clue,
+            starved: starved.into(),
+            autosized,
+            trouble: Trouble::default(),
+        }),
+    )
 }
 
 pub fn pod() -> impl Strategy<Value = Object> {

@@ -31,6 +31,7 @@ fn request() -> impl Strategy<Value = Request> {
         Verb::Scale,
         Verb::Rollback,
         Verb::Restart,
+        Verb::Resize,
     ]);
     let result = of(select(vec![Done::Applied, Done::NotApplied, Done::Unknown]));
     (
@@ -58,6 +59,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         ActionName::RestartPod,
         ActionName::Scale,
         ActionName::Rollback,
+        ActionName::ResizeMemory,
     ]);
     let outcome = of(select(vec![
         Outcome::WouldAct,

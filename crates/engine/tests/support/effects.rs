@@ -1,7 +1,7 @@
 //! The effects of plans, carried out as the real reconciler does: the record first, then the act.
 
 use kubemend_engine::change::{self, Change, Object};
-use kubemend_engine::episode::{Attempt, Done, Episode, Verb};
+use kubemend_engine::episode::{Attempt, Done, Episode, Resize, Verb};
 use kubemend_engine::facts::{Name, Proof, Text};
 use kubemend_engine::source::Source;
 use kubemend_engine::{Effect, Moment, record};
@@ -123,6 +123,10 @@ impl Stage {
                     }
                     Verb::Restart => self.restart_all(&episode.spec.target.name, to),
                     Verb::Rollback => self.roll_back(&episode.spec.target.name, to),
+                    Verb::Resize => {
+                        let name = Name::new(&episode.id.namespace, &request.name);
+                        self.resize(&name, &request.resize().expect("a limit"));
+                    }
                 }
             }
             results.push((done, detail));
@@ -139,6 +143,27 @@ impl Stage {
     fn restart_all(&mut self, name: &str, at: &str) {
         let toy = self.toys.get_mut(name).expect("a workload");
         toy.restart(at);
+    }
+
+    /// The spec says it at once; the kubelet's answer is the scenario's.
+    fn resize(&mut self, name: &Name, to: &Resize) {
+        let mut pod = self.store[&(Source::Pods, name.clone())].clone();
+        let list = if to.sidecar {
+            "initContainers"
+        } else {
+            "containers"
+        };
+        let containers = pod["spec"][list].as_array_mut().expect("containers");
+        let container = containers
+            .iter_mut()
+            .find(|one| one["name"] == *to.container)
+            .expect("the container");
+        let limit = to.limit.to_string();
+        container["resources"]["limits"]["memory"] = limit.as_str().into();
+        if to.guaranteed {
+            container["resources"]["requests"]["memory"] = limit.as_str().into();
+        }
+        self.put(pod);
     }
 
     fn roll_back(&mut self, name: &str, hash: &str) {

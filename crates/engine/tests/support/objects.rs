@@ -60,8 +60,13 @@ pub fn merge(value: &mut Value, patch: &Value) {
 pub fn template(name: &str, revision: u64) -> Value {
     json!({
         "metadata": { "labels": { "app": name } },
-        "spec": { "containers": [{ "name": "app", "image": format!("{name}:{revision}") }] },
+        "spec": { "containers": [{ "name": "app", "image": format!("{name}:{revision}"), "resources": memory("64Mi") }] },
     })
+}
+
+/// The resources of a container with that memory limit.
+pub fn memory(limit: &str) -> Value {
+    json!({ "limits": { "memory": limit } })
 }
 
 /// The engine's hash of a revision.

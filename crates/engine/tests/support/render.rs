@@ -186,6 +186,7 @@ fn request(target: &str, request: &Request) -> String {
         Verb::Delete => format!("delete {}", request.name),
         Verb::Scale => format!("{from} -> {to} replicas"),
         Verb::Restart => "rolling restart".to_owned(),
+        Verb::Resize => format!("{} {from} -> {to}", request.name),
         Verb::Rollback => format!("template {} -> {}", revision(from), revision(to)),
     }
 }

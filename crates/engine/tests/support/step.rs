@@ -120,6 +120,11 @@ pub struct PodPatch {
     pub ready: Option<String>,
     pub waiting: Option<String>,
     pub age: Option<String>,
+    /// Its last run ended for want of memory.
+    #[serde(default)]
+    pub starved: bool,
+    /// Its container's memory limit, which the kubelet has given it; absent: none is told.
+    pub memory: Option<String>,
     pub raw: Option<Value>,
 }
 
@@ -380,8 +385,13 @@ fn pod(stage: &mut Stage, patch: &PodPatch) {
     let ended = now - patch.ended.as_deref().map_or(0, millis);
     if let Some(ran) = &patch.ran {
         container["lastState"] = json!({ "terminated": {
-            "exitCode": patch.exit, "reason": if patch.exit == 0 { "Completed" } else { "Error" },
+            "exitCode": if patch.starved { 137 } else { patch.exit },
+            "reason": if patch.starved { "OOMKilled" } else if patch.exit == 0 { "Completed" } else { "Error" },
             "startedAt": time(ended - millis(ran)), "finishedAt": time(ended) } });
+    }
+    if let Some(limit) = &patch.memory {
+        pod["spec"]["containers"][0]["resources"] = objects::memory(limit);
+        container["resources"] = objects::memory(limit);
     }
     let changed = ready.map_or(ended, |ready| now - ready);
     pod["status"] = json!({

@@ -4,7 +4,7 @@
 //! has one that is not listed here.
 
 use kubemend_api::event::Timestamp;
-use kubemend_api::{Amount, Duration};
+use kubemend_api::{Amount, Duration, Memory};
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error, StrDeserializer};
@@ -15,6 +15,8 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
         "^([0-9]{1,6}(ms|s|m|h))+$" => text.parse::<Duration>().is_ok(),
         "^([01][0-9]|2[0-3]):[0-5][0-9]$" => time_of_day(text),
         "^(100|[1-9]?[0-9])%$" => amount(text),
+        "^[1-9][0-9]{0,11}(Ki|Mi|Gi|Ti|k|M|G|T)?$" => text.parse::<Memory>().is_ok(),
+        "^[1-9](\\.[0-9]{1,2})?$" => factor(text),
         "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" => word(text, lower, "-"),
         "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" => word(text, lower, "-."),
         "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$" => text.is_empty() || label(text),
@@ -64,6 +66,17 @@ fn time_of_day(text: &str) -> bool {
     };
     text.split_once(':')
         .is_some_and(|(hour, minute)| below(hour, 24) && below(minute, 60))
+}
+
+/// `1.5`
+fn factor(text: &str) -> bool {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| text.bytes().all(|one| one.is_ascii_digit());
+    whole.len() == 1
+        && digits(whole)
+        && whole != "0"
+        && (1..=2).contains(&part.len())
+        && digits(part)
 }
 
 fn amount(text: &str) -> bool {

@@ -2,8 +2,8 @@
 //!
 //! The messages stand in the CRDs only. A test fails when a CRD has a rule that is not answered here.
 
-use kubemend_api::Duration;
 use kubemend_api::event::Timestamp;
+use kubemend_api::{Duration, Factor};
 
 use super::format;
 use super::yaml::{Node, Shape};
@@ -14,6 +14,7 @@ const EXCLUDE: &str = "!has(self.exclude) || (has(self.exclude.matchLabels) && s
 pub(super) const LABEL_KEYS: &str = "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$'))";
 const DURATION: &str =
     "self.matches('^([0-9]{1,6}(ms|s|m|h))+$') && duration(self) <= duration('87600h')";
+const FACTOR: &str = "self.matches('^[1-9](\\\\.[0-9]{1,2})?$') && double(self) > 1.0";
 const RELAPSE: &str = "duration(has(self.relapseWindow) ? self.relapseWindow : '10m') >= duration(has(self.stableFor) ? self.stableFor : '60s')";
 const BACKOFF: &str =
     "!has(self.max) || duration(self.max) >= duration(has(self.initial) ? self.initial : '30s')";
@@ -74,6 +75,9 @@ pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
         DURATION => node
             .text()
             .is_none_or(|text| text.parse::<Duration>().is_ok()),
+        FACTOR => node
+            .text()
+            .is_none_or(|text| text.parse::<Factor>().is_ok()),
         BACKOFF => not_below(node, "max", None, "initial", 30_000),
         RELAPSE => not_below(node, "relapseWindow", Some(600_000), "stableFor", 60_000),
         "!has(self.by) || self.by != 0 && self.by != '0%'" => !is_zero(node.get("by")),

@@ -143,7 +143,7 @@ fn asks(step: &Step, policy: &Policy) -> Option<i64> {
 /// Pods that one attempt may take away, or one patch.
 fn units(action: ActionName) -> u32 {
     match action {
-        ActionName::RestartPod | ActionName::DeletePod => 10,
+        ActionName::RestartPod | ActionName::ResizeMemory | ActionName::DeletePod => 10,
         ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => 1,
         ActionName::EscalateToNode | ActionName::Wait => 0,
     }

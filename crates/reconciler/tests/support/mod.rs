@@ -103,10 +103,15 @@ impl Bench {
         server.put(json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"namespace": "shop", "name": "web-def-1", "labels": {"app": "web"}},
-            "spec": {"nodeName": "node-0", "containers": [{"name": "app", "image": "web:2"}]},
+            "spec": {"nodeName": "node-0", "containers": [{"name": "app", "image": "web:2",
+                "resources": {"limits": {"memory": "64Mi"}}}]},
             "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}],
                 "containerStatuses": [{"name": "app", "restartCount": 4, "lastState": {"terminated":
                     {"exitCode": 3, "reason": "Error", "message": "no database"}}}]},
+        }));
+        server.put(json!({
+            "apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-0"},
+            "status": {"nodeInfo": {"kubeletVersion": "v1.37.2"}},
         }));
         let (lease, fence) = Fence::new();
         lease.send_replace(Some(Instant::now() + Duration::from_hours(1)));
@@ -188,6 +193,13 @@ impl Bench {
                     Some("3".into()),
                 )
             }
+            Verb::Resize => (
+                ActionName::ResizeMemory,
+                "web-def-1",
+                self.uid("Pod", "web-def-1"),
+                Some("app limit 64Mi".into()),
+                Some("app limit 96Mi".into()),
+            ),
             Verb::Restart => {
                 let uid = self.uid("Deployment", "web");
                 let to = Some(now.to_string().as_str().into());
@@ -270,6 +282,7 @@ fn sent(verb: Verb) -> (&'static str, &'static str, Http) {
         Verb::Evict => ("pods", "eviction", Http::Create),
         Verb::Delete => ("pods", "", Http::Delete),
         Verb::Scale => ("deployments", "scale", Http::Patch),
+        Verb::Resize => ("pods", "resize", Http::Patch),
         Verb::Restart | Verb::Rollback => ("deployments", "", Http::Patch),
     }
 }
@@ -292,12 +305,13 @@ pub fn record_write() -> Matcher {
 }
 
 /// Every verb that takes something away or changes it.
-pub const VERBS: [Verb; 5] = [
+pub const VERBS: [Verb; 6] = [
     Verb::Evict,
     Verb::Delete,
     Verb::Scale,
     Verb::Rollback,
     Verb::Restart,
+    Verb::Resize,
 ];
 
 /// Answers that leave open whether the write took effect, and answers that only seem to.

@@ -172,7 +172,10 @@ pub fn deployment(namespace: &str, name: &str, replicas: u32, program: &str) -> 
             "template": {
                 "metadata": {"labels": {"app": name}, "annotations": {PROGRAM: program}},
                 "spec": {
-                    "containers": [{"name": "main", "image": "registry.example/web:1"}],
+                    "containers": [{
+                        "name": "main", "image": "registry.example/web:1",
+                        "resources": {"limits": {"memory": "64Mi"}},
+                    }],
                     "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
                 },
             },

@@ -95,6 +95,7 @@ fn container_status(
         "name": container["name"], "image": container["image"], "imageID": container["image"],
         "containerID": format!("toy://{id:016x}"), "ready": ready, "started": runs,
         "restartCount": restarts, "state": state, "lastState": last,
+        "resources": container["resources"].as_object().cloned().unwrap_or_default(),
     })
 }
 

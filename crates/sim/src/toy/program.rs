@@ -13,6 +13,7 @@ pub(super) const ORDINAL: &str = "toy/ordinal";
 ///
 /// - `healthy` runs for ever; it is the default
 /// - `exit-after:5s` exits 5 s after each start; with `code:3` other than 1, and as `oom` with 137
+/// - `needs:96Mi`: only while its container is limited to less than that
 /// - `…-until-replaced` (or the word `until-replaced`): only the first pod of a `ReplicaSet` does
 /// - `spares-first`: only the first pod of a `ReplicaSet` does not
 /// - `second-after:40s`: the second pod of a `ReplicaSet` exits after 40 s, whoever is spared else
@@ -33,6 +34,8 @@ pub struct Program {
     pub code: i64,
     /// Was it killed for its memory?
     pub oom: bool,
+    /// Only with less than so many mebibytes it exits.
+    pub needs: Option<u64>,
     /// Only a `ReplicaSet`'s first pod exits.
     pub until_replaced: bool,
     /// A `ReplicaSet`'s first pod does not exit.
@@ -59,6 +62,7 @@ impl Program {
             exit_after: None,
             code: 1,
             oom: false,
+            needs: None,
             until_replaced: false,
             spares_first: false,
             second_after: None,
@@ -89,6 +93,7 @@ impl Program {
                 (self.oom, self.code) = (true, 137);
                 Some(())
             }
+            "needs" => mebis(value).map(|memory| self.needs = Some(memory)),
             "until-replaced" => {
                 self.until_replaced = true;
                 Some(())
@@ -134,11 +139,18 @@ impl Program {
         if ordinal == "1" && self.second_after.is_some() {
             return self.second_after;
         }
-        let spared = self.until_replaced && ordinal != "0"
+        let limit = pod["spec"]["containers"][0]["resources"]["limits"]["memory"].as_str();
+        let limit = limit.and_then(mebis).unwrap_or(u64::MAX);
+        let spared = self.needs.is_some_and(|needs| limit >= needs)
+            || self.until_replaced && ordinal != "0"
             || self.spares_first && ordinal == "0"
             || self.times.is_some_and(|times| restarts >= times);
         self.exit_after.filter(|_| !spared)
     }
+}
+
+fn mebis(text: &str) -> Option<u64> {
+    text.strip_suffix("Mi")?.parse().ok()
 }
 
 fn span(text: &str) -> Option<Duration> {
