@@ -171,6 +171,11 @@ pub fn object(source: Source) -> Vec<Value> {
             "status": {"observedGeneration": 1, "disruptionsAllowed": 1, "currentHealthy": 1, "desiredHealthy": 1}})],
         Source::Autoscalers => vec![json!({"metadata": meta("web"),
             "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}})],
+        Source::VerticalAutoscalers => vec![json!({"metadata": meta("web"),
+            "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+                "updatePolicy": {"updateMode": "Auto"}}})],
+        Source::Rollouts => vec![json!({"metadata": meta("web"),
+            "spec": {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}})],
         Source::Policies => vec![policy("shop", 0), policy("shop", 1), policy("shop", 2)],
         Source::ClusterPolicies => vec![
             json!({"metadata": {"name": "everywhere", "uid": "cp", "resourceVersion": "9"},

@@ -142,7 +142,8 @@ fn is_elsewhere(source: Source, change: &Change) -> bool {
             Object::Workload(one) => one.key.namespace.clone(),
             Object::Revision(one) => one.name.namespace.clone(),
             Object::DisruptionBudget(one) => one.name.namespace.clone(),
-            Object::Autoscaler(one) => one.name.namespace.clone(),
+            Object::Claim(one) => one.name.namespace.clone(),
+            Object::Event(one) => one.name.namespace.clone(),
             Object::Policy(one) => one.metadata.namespace.as_deref().unwrap_or_default().into(),
             Object::Strategy(one) => one.metadata.namespace.as_deref().unwrap_or_default().into(),
             Object::Record(one) => one.id.namespace.clone(),
@@ -200,6 +201,7 @@ fn told(world: &World, plan: &Plan, now: Moment, input: usize) {
         "an explanation of {said} bytes"
     );
     let reports = report::policies(world, plan, now);
-    let said = format!("{reports:?}{:?}", report::config(world, now)).len();
+    let strategies = report::strategies(world, now);
+    let said = format!("{reports:?}{strategies:?}{:?}", report::config(world, now)).len();
     assert!(said <= 256 * 1024 + 64 * input, "statuses of {said} bytes");
 }

@@ -12,6 +12,8 @@ use kube::{Client, Config};
 use kubemend_lab::Lab;
 use serde_json::Value;
 
+use crate::operator::binary;
+
 /// Who the stories are to the API server: the field manager of all that they write.
 pub const MANAGER: &str = "stories";
 
@@ -87,6 +89,14 @@ impl Cluster {
         let mut kubectl = self.lab.kubectl();
         kubectl.args(arguments);
         tokio::task::spawn_blocking(move || output(kubectl)).await?
+    }
+
+    /// What the program prints to the administrator.
+    pub async fn kubemend(&self, arguments: &[&str]) -> Result<String> {
+        let mut kubemend = Command::new(binary()?);
+        kubemend.arg("--kubeconfig").arg(self.lab.kubeconfig());
+        kubemend.args(arguments);
+        tokio::task::spawn_blocking(move || output(kubemend)).await?
     }
 }
 

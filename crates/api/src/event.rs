@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::timestamp::Timestamp;
 pub use attempt::{EventApproval, EventAttempt, EventRequest, EventSkip, EventSpent};
+pub use proposal::EventProposal;
 
 use crate::Duration;
 use crate::policy::StrategyKind;
 use crate::schemas::{conditions, words};
 
 mod attempt;
+mod proposal;
 
 /// One episode, its attempts, timings, evidence and outcome. Only the operator writes it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -303,7 +305,10 @@ pub struct HealingEventStatus {
     /// temporary and ends with them. Example: {"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"96Mi"}}}]}}}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
-    pub proposal: Option<String>,
+    pub template_patch: Option<String>,
+    /// A rollback that is for somebody else to make; kubemend patch prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<EventProposal>,
     /// What the failing containers said, read before the act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]

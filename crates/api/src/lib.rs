@@ -45,6 +45,7 @@ pub use policy::{
 };
 pub use strategy::{
     ClusterRecoveryStrategy, ClusterRecoveryStrategySpec, RecoveryStrategy, RecoveryStrategySpec,
+    StrategyStatus,
 };
 pub use triggers::Trigger;
 

@@ -56,11 +56,6 @@ impl Memory {
         Self(bytes)
     }
 
-    /// How many bytes it is.
-    pub fn as_bytes(self) -> u64 {
-        self.0
-    }
-
     /// Reads a quantity as the API server writes it: `64Mi`, `128M`, `1.5Gi`, `1e9`, `100m`; parts
     /// of a byte are rounded up.
     pub fn quantity(text: &str) -> Option<Self> {

@@ -73,8 +73,16 @@ fn names_and_columns_are_as_documented() {
             "chpol",
             "Mode Effective Priority Targets Open Held Recovered Ready Age",
         ),
-        ("RecoveryStrategy", "rstrat", "First Age"),
-        ("ClusterRecoveryStrategy", "crstrat", "First Age"),
+        (
+            "RecoveryStrategy",
+            "rstrat",
+            "Steps Used by Attempts Cures Ready Age",
+        ),
+        (
+            "ClusterRecoveryStrategy",
+            "crstrat",
+            "Steps Used by Attempts Cures Ready Age",
+        ),
         ("HealingConfig", "hcfg", "Cluster Ceiling Paused Ready Age"),
         (
             "HealingEvent",

@@ -80,6 +80,7 @@ pub fn refused_for_good(attempt: &Attempt) -> Option<&'static str> {
         | ActionName::Scale
         | ActionName::Rollback
         | ActionName::DeletePod
+        | ActionName::EscalateToNode
         | ActionName::Wait => None,
     }
 }

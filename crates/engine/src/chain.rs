@@ -1,6 +1,7 @@
 //! Walking the chain: which step is next, and why others are passed over.
 
 use kubemend_api::Trigger;
+use kubemend_api::actions::ActionName;
 
 use crate::action;
 use crate::budget::Ledger;
@@ -10,6 +11,7 @@ use crate::guard::{self, Case};
 use crate::hold::{Hold, No, Skip};
 use crate::moment::Moment;
 use crate::policy::{Chain, Policy, Step};
+use crate::proposal::Proposal;
 use crate::storm::Storm;
 use crate::view::View;
 
@@ -139,6 +141,30 @@ impl<'a> Walk<'a, '_> {
         let mut intent = action::resolve(&case)?;
         guard::pass(&case, &mut intent)?;
         Ok(intent)
+    }
+
+    /// The rollback that was passed over because somebody else keeps the template: what they are to do. It is resolved
+    /// as if it were ours to make, so that it obeys everything else that a rollback does.
+    pub fn proposal(&self, skips: &[Skipped]) -> Option<Proposal> {
+        let owner = guard::owner(self.view.world, self.view.workload)?;
+        let steps = &self.chain.steps;
+        let passed = |step: &Step| {
+            let skip = skips.iter().find(|one| one.step == step.name);
+            step.action_name() == ActionName::Rollback
+                && skip.is_some_and(|one| *one.reason == *owner.reason())
+        };
+        let index = steps.iter().position(passed)?;
+        let (step, later) = (&steps[index], &steps[index + 1..]);
+        let request = action::resolve(&self.case(step, later)).ok()?.pop()?;
+        Some(Proposal {
+            step: step.name.clone(),
+            revision: request.name,
+            uid: request.uid,
+            from: request.from?,
+            to: request.to?,
+            patch: None,
+            left_out: Vec::new(),
+        })
     }
 
     /// The guards' view of a step.

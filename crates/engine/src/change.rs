@@ -9,11 +9,12 @@ use serde::de::DeserializeOwned;
 
 use crate::episode::Episode;
 use crate::facts::slim::{
-    SlimAutoscaler, SlimBudget, SlimEvent, SlimObject, SlimPod, SlimRevision, SlimWorkload,
+    SlimAutoscaler, SlimBudget, SlimEvent, SlimObject, SlimPod, SlimRevision, SlimRollout,
+    SlimVerticalAutoscaler, SlimWorkload,
 };
 use crate::facts::{
-    AutoscalerFacts, DisruptionBudgetFacts, EventFacts, Name, NamespaceFacts, PodFacts,
-    RevisionFacts, TargetKey, Text, WorkloadFacts, version_number,
+    ClaimFacts, DisruptionBudgetFacts, EventFacts, Name, NamespaceFacts, PodFacts, RevisionFacts,
+    TargetKey, Text, WorkloadFacts, version_number,
 };
 use crate::moment::{Millis, Moment};
 use crate::record;
@@ -110,7 +111,7 @@ pub enum Object {
     Revision(RevisionFacts),
     Namespace(NamespaceFacts),
     DisruptionBudget(DisruptionBudgetFacts),
-    Autoscaler(AutoscalerFacts),
+    Claim(ClaimFacts),
     Policy(Box<HealingPolicy>),
     ClusterPolicy(Box<ClusterHealingPolicy>),
     Strategy(Box<RecoveryStrategy>),
@@ -193,8 +194,13 @@ fn object(source: Source, json: &[u8]) -> Result<Object, String> {
             Object::DisruptionBudget(DisruptionBudgetFacts::read(&parse::<SlimBudget>(json)?))
         }
         Source::Autoscalers => {
-            Object::Autoscaler(AutoscalerFacts::read(&parse::<SlimAutoscaler>(json)?))
+            Object::Claim(ClaimFacts::autoscaler(&parse::<SlimAutoscaler>(json)?))
         }
+        Source::VerticalAutoscalers => {
+            let read = parse::<SlimVerticalAutoscaler>(json)?;
+            Object::Claim(ClaimFacts::vertical_autoscaler(&read))
+        }
+        Source::Rollouts => Object::Claim(ClaimFacts::rollout(&parse::<SlimRollout>(json)?)),
         Source::Policies => Object::Policy(parse(json)?),
         Source::ClusterPolicies => Object::ClusterPolicy(parse(json)?),
         Source::Strategies => Object::Strategy(parse(json)?),

@@ -18,6 +18,7 @@ use crate::open;
 use crate::overtaken;
 use crate::plan::Effect;
 use crate::policy::{Chain, Policy, Rule, Step};
+use crate::proposal::Proposal;
 use crate::resolve;
 use crate::undo;
 use crate::verify::{self, Verdict};
@@ -273,6 +274,8 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
         cause: round.causes.behind(episode),
     };
     let (skips, found) = walk.next();
+    let proposal = walk.proposal(&skips);
+    propose(&mut next, proposal);
     match found {
         Next::Act(step, requests) => {
             note_skips(&mut next, skips);
@@ -350,6 +353,16 @@ pub(crate) fn note_skips(next: &mut Episode, skips: Vec<Skipped>) {
     }
 }
 
+/// Notes what is for somebody else to do; what was read of the same two templates stays.
+pub(crate) fn propose(next: &mut Episode, proposal: Option<Proposal>) {
+    let known = next.state.proposal.as_ref();
+    if let Some(proposal) = proposal
+        && known.is_none_or(|known| !known.is_like(&proposal))
+    {
+        next.state.proposal = Some(proposal);
+    }
+}
+
 /// Rule or chain are gone for now: the end of the episode is judged elsewhere.
 fn missing(round: &mut Round<'_>, episode: &Episode) -> bool {
     let name = format!("{} rule {}", episode.spec.policy_ref, episode.rule());
@@ -399,6 +412,7 @@ pub(crate) fn hold(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
             && stored.state.step == episode.state.step
             && stored.state.approval == episode.state.approval
             && stored.state.skips == episode.state.skips
+            && stored.state.proposal == episode.state.proposal
     });
     if latched || same {
         return;

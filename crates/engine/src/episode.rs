@@ -9,6 +9,7 @@ use kubemend_api::event::{EventEvidence, HealingEventSpec};
 use crate::cause::Cause;
 use crate::facts::{Name, TargetKey, Text};
 use crate::moment::{Millis, Moment};
+use crate::proposal::Proposal;
 
 pub use resize::Resize;
 
@@ -60,6 +61,7 @@ pub struct State {
     pub undo: Option<UndoState>,
     /// What other targets that fail share with this one.
     pub cause: Option<Cause>,
+    pub proposal: Option<Proposal>,
     pub evidence: Vec<EventEvidence>,
 }
 

@@ -8,6 +8,8 @@ use crate::decide::decide;
 use crate::episode::{Episode, Phase, Request, Verb};
 use crate::facts::{Name, PodFacts, TargetKey};
 use crate::gate;
+use crate::guard;
+use crate::hold::Skip;
 use crate::mode;
 use crate::moment::Moment;
 use crate::plan::Effect;
@@ -43,6 +45,10 @@ pub fn explain(world: &World, key: &TargetKey, now: Moment) -> Explanation {
     let mut answer = answer(world, key, now);
     answer.lines.extend(policies(world, key, now));
     if let Some(view) = View::of(world, key, now) {
+        answer.lines.extend(owners(&view));
+        let open = [false, true].map(|dry| world.open_record(key, dry));
+        let proposed = open.into_iter().flatten().filter_map(proposed);
+        answer.lines.extend(proposed);
         answer.lines.extend(sight(&view));
     }
     answer.lines.extend(next(world, key, now));
@@ -294,6 +300,27 @@ fn policies(world: &World, key: &TargetKey, now: Moment) -> Vec<String> {
         )
     };
     world.policies_of(key).map(line).collect()
+}
+
+/// Who else owns the workload, and what is therefore left alone.
+fn owners(view: &View<'_>) -> Vec<String> {
+    let line = |owner: Skip, left: &str| format!("{}: {owner}; {left} skipped", owner.reason());
+    let whole = guard::owner(view.world, view.workload)
+        .map(|one| line(one, "scale, rollback and restartWorkload are"));
+    let replicas = guard::autoscaler(view.world, view.workload).map(|one| line(one, "scale is"));
+    let resources = guard::vertical_autoscaler(view.world, view.workload)
+        .map(|one| line(one, "resizeMemory is"));
+    whole.into_iter().chain(replicas).chain(resources).collect()
+}
+
+/// What a record proposes to whoever keeps the template.
+fn proposed(episode: &Episode) -> Option<String> {
+    let proposal = episode.state.proposal.as_ref()?;
+    let Name { namespace, name } = &episode.id;
+    let revision = &proposal.revision;
+    Some(format!(
+        "proposed: back to the template of {revision}; kubemend patch hev/{name} -n {namespace} prints the change"
+    ))
 }
 
 /// What every rule of the answering policy sees.

@@ -21,7 +21,7 @@ pub use clue::Clue;
 pub use condition::Condition;
 pub use container::{Blocked, Checks, Container, Role, Starved, Termination};
 pub use event::EventFacts;
-pub use guardrails::{AutoscalerFacts, DisruptionBudgetFacts, NamespaceFacts};
+pub use guardrails::{ClaimFacts, DisruptionBudgetFacts, NamespaceFacts};
 pub use pod::{Phase, PodFacts, Rare, Trouble};
 pub use uid::Uid;
 pub use workload::{GitOps, Proof, RevisionFacts, Updates, WorkloadFacts};

@@ -71,7 +71,13 @@ pub fn readable(world: &World, key: &TargetKey) -> Result<(), Hold> {
             Source::Policies if here => Hold::PolicyUnreadable { name: what },
             Source::ClusterPolicies => Hold::PolicyUnreadable { name: what },
             // What limits healing from outside, or says how to heal: unread, it may forbid this.
-            Source::DisruptionBudgets | Source::Autoscalers | Source::Strategies if here => {
+            Source::DisruptionBudgets
+            | Source::Autoscalers
+            | Source::VerticalAutoscalers
+            | Source::Rollouts
+            | Source::Strategies
+                if here =>
+            {
                 Hold::ObjectUnreadable { name: what }
             }
             Source::Namespaces if name.name == key.namespace => {

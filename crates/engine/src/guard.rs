@@ -6,7 +6,11 @@ mod pods_only;
 mod useless;
 mod only_if;
 mod gitops;
+mod flagger;
+mod rollouts;
+mod controller;
 mod autoscaler;
+mod vertical_autoscaler;
 mod approval;
 mod storm;
 mod common_cause;
@@ -21,10 +25,12 @@ use kubemend_api::actions::ActionName;
 use crate::budget::Ledger;
 use crate::cause::Cause;
 use crate::episode::{Episode, Request};
-use crate::hold::No;
+use crate::facts::WorkloadFacts;
+use crate::hold::{No, Skip};
 use crate::policy::{Policy, Step};
 use crate::storm::Storm;
 use crate::view::View;
+use crate::world::World;
 
 pub use useless::why as useless;
 
@@ -54,13 +60,17 @@ pub struct Case<'a> {
 pub type Guard = fn(&Case<'_>, &mut Vec<Request>) -> Result<(), No>;
 
 /// Lasting reasons first: a step that is to be skipped must not wait for a passing one.
-const GUARDS: [Guard; 14] = [
+const GUARDS: [Guard; 18] = [
     forbidden::check,
     pods_only::check,
     useless::check,
     only_if::check,
     gitops::check,
+    flagger::check,
+    rollouts::check,
+    controller::check,
     autoscaler::check,
+    vertical_autoscaler::check,
     approval::refused,
     storm::check,
     common_cause::check,
@@ -80,7 +90,7 @@ pub fn pass(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No> {
 /// skipped as forbidden even where no revision could be found.
 pub fn admit(case: &Case<'_>) -> Result<(), No> {
     let mut none = Vec::new();
-    GUARDS[..7]
+    GUARDS[..11]
         .iter()
         .try_for_each(|guard| guard(case, &mut none))
 }
@@ -98,4 +108,43 @@ fn rollback_follows(case: &Case<'_>) -> bool {
             admit(&later).is_ok() && crate::action::resolve(&later).is_ok()
         }
     })
+}
+
+/// Who else owns the workload's template and replicas: the first one who would take a change back, or take it
+/// for one of their own.
+pub fn owner(world: &World, workload: &WorkloadFacts) -> Option<Skip> {
+    gitops::owner(world, workload)
+        .or_else(|| flagger::owner(world, workload))
+        .or_else(|| rollouts::owner(world, workload))
+        .or_else(|| controller::owner(world, workload))
+}
+
+/// Who owns the replicas alone.
+pub fn autoscaler(world: &World, workload: &WorkloadFacts) -> Option<Skip> {
+    autoscaler::owner(world, workload)
+}
+
+/// Who owns the resources of the pods alone.
+pub fn vertical_autoscaler(world: &World, workload: &WorkloadFacts) -> Option<Skip> {
+    vertical_autoscaler::owner(world, workload)
+}
+
+/// Whether an action changes the workload's own fields; what changes only pods is nobody else's.
+const fn writes_workload(action: ActionName) -> bool {
+    match action {
+        ActionName::RestartPod
+        | ActionName::ResizeMemory
+        | ActionName::DeletePod
+        | ActionName::EscalateToNode
+        | ActionName::Wait => false,
+        ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => true,
+    }
+}
+
+/// No, where the action concerns what somebody else owns.
+fn refuse(concerned: bool, owner: impl FnOnce() -> Option<Skip>) -> Result<(), No> {
+    match concerned.then(owner).flatten() {
+        Some(skip) => Err(skip.into()),
+        None => Ok(()),
+    }
 }

@@ -1,7 +1,8 @@
-//! Which disruption budgets and autoscalers concern a pod or workload.
+//! Which disruption budgets and claims concern a pod or workload.
 
 use crate::facts::{DisruptionBudgetFacts, Name, PodFacts, TargetKey, Text};
 use crate::select;
+use crate::source::Source;
 use crate::world::World;
 
 impl World {
@@ -23,16 +24,16 @@ impl World {
             .collect()
     }
 
-    /// The HorizontalPodAutoscaler that owns a workload's replicas.
-    pub fn autoscaler_of(&self, key: &TargetKey) -> Option<&Name> {
+    /// The object of that collection that owns its part of a workload, such as an autoscaler.
+    pub fn claim_of(&self, source: Source, key: &TargetKey) -> Option<&Name> {
         let first = Name {
             namespace: key.namespace.clone(),
             name: Text::from(""),
         };
-        self.autoscalers
-            .range(first..)
-            .take_while(|(name, _)| name.namespace == key.namespace)
-            .map(|(_, autoscaler)| autoscaler)
+        self.claims
+            .range((source, first)..)
+            .take_while(|((one, name), _)| *one == source && name.namespace == key.namespace)
+            .map(|(_, claim)| claim)
             .find(|one| *one.kind == *key.kind.as_str() && one.target == key.name)
             .map(|one| &one.name)
     }

@@ -211,8 +211,12 @@ pub enum Skip {
     OnlyIf { detail: String },
     Forbidden { policy: String },
     OwnedByHpa { name: String },
+    OwnedByVpa { name: String },
     OwnedByArgoCd,
     OwnedByFlux,
+    OwnedByFlagger { canary: String },
+    OwnedByRollout { name: String },
+    OwnedByController { name: String },
     NoProvenRevision,
     CannotHelp { why: &'static str },
     CannotApply { why: String },
@@ -231,8 +235,12 @@ impl Skip {
             Self::OnlyIf { .. } => "OnlyIf",
             Self::Forbidden { .. } => "Forbidden",
             Self::OwnedByHpa { .. } => "OwnedByHPA",
+            Self::OwnedByVpa { .. } => "OwnedByVPA",
             Self::OwnedByArgoCd => "OwnedByArgoCD",
             Self::OwnedByFlux => "OwnedByFlux",
+            Self::OwnedByFlagger { .. } => "OwnedByFlagger",
+            Self::OwnedByRollout { .. } => "OwnedByRollout",
+            Self::OwnedByController { .. } => "OwnedByController",
             Self::NoProvenRevision => "NoProvenRevision",
             Self::CannotHelp { .. } => "CannotHelp",
             Self::CannotApply { .. } => "CannotApply",
@@ -251,6 +259,9 @@ impl fmt::Display for Skip {
         match self {
             Self::OnlyIf { detail } => f.write_str(detail),
             Self::Forbidden { policy } => write!(f, "{policy} forbids this action"),
+            Self::OwnedByVpa { name } => {
+                write!(f, "VerticalPodAutoscaler {name} owns the resources")
+            }
             Self::OwnedByHpa { name } => {
                 write!(f, "HorizontalPodAutoscaler {name} owns the replicas")
             }
@@ -261,6 +272,18 @@ impl fmt::Display for Skip {
             Self::OwnedByFlux => write!(
                 f,
                 "Flux manages the workload and would revert it; change it in Git"
+            ),
+            Self::OwnedByFlagger { canary } => write!(
+                f,
+                "{canary} releases the workload and would take that for a release; change what it deploys"
+            ),
+            Self::OwnedByRollout { name } => write!(
+                f,
+                "Rollout {name} of Argo Rollouts releases the workload and would take that for a release; abort or undo it there"
+            ),
+            Self::OwnedByController { name } => write!(
+                f,
+                "{name} made the workload and would revert it; change it there"
             ),
             Self::NoProvenRevision => write!(f, "no other revision has proven itself"),
             Self::CannotHelp { why } => f.write_str(why),

@@ -13,6 +13,7 @@ pub mod facts;
 pub mod select;
 pub mod calendar;
 pub mod policy;
+pub mod proposal;
 pub mod episode;
 pub mod record;
 pub mod record_name;

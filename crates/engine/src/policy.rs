@@ -10,6 +10,7 @@ use kubemend_api::actions::ActionName;
 use kubemend_api::calendar;
 use kubemend_api::limits::{History, PolicyBudget, Restrict};
 use kubemend_api::policy::{PolicyRule, PolicyStatus, StrategyKind};
+use kubemend_api::strategy::StrategyStatus;
 use kubemend_api::targets::{Namespaces, Targets, WorkloadKind, WorkloadName};
 use kubemend_api::triggers::TriggerName;
 use kubemend_api::{ClusterHealingPolicy, Duration, HealingPolicy, Mode, Trigger};
@@ -92,6 +93,8 @@ pub struct Strategy {
     pub generation: i64,
     pub chain: Chain,
     pub problems: Vec<String>,
+    /// The status as stored.
+    pub stored: StrategyStatus,
 }
 
 const DEFAULT_KEEP: u32 = 10;

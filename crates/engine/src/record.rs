@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube_core::ObjectMeta;
 use kubemend_api::event::{
-    EventApproval, EventAttempt, EventBaseline, EventCause, EventRequest, EventSkip, EventSpent,
-    EventUndo, HealingEvent, HealingEventStatus, Timestamp,
+    EventApproval, EventAttempt, EventBaseline, EventCause, EventProposal, EventRequest, EventSkip,
+    EventSpent, EventUndo, HealingEvent, HealingEventStatus, Timestamp,
 };
 use kubemend_api::{Duration, Mode, annotations};
 
@@ -17,9 +17,10 @@ use crate::episode::{
     UndoState, Verb,
 };
 use crate::facts::{Name, Text};
-use crate::moment::Moment;
+use crate::moment::{Millis, Moment};
+use crate::proposal::Proposal;
 
-mod proposal;
+mod template_patch;
 mod read;
 
 /// Reads an episode from its record. The error names the field; the caller holds the target, as
@@ -87,7 +88,7 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
     let state = &episode.state;
     let owned = |text: &Option<Text>| text.as_ref().map(ToString::to_string);
     let recovered = state.healthy_at.filter(|_| state.phase == Phase::Recovered);
-    let recovery = recovered.map(|at| span(episode.detected_at(), at));
+    let recovery = recovered.map(|at| span(at.since(episode.detected_at())));
     HealingEventStatus {
         phase: Some(state.phase.as_str().to_owned()),
         reason: owned(&state.reason),
@@ -105,10 +106,10 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
             i64::try_from(state.attempts.iter().filter(|one| one.is_spent()).count())
                 .unwrap_or(i64::MAX),
         ),
-        detection: Some(span(episode.failed_at(), episode.detected_at())),
+        detection: Some(span(episode.detected_at().since(episode.failed_at()))),
         objective: objective(episode, recovered),
         recovery,
-        outage: recovered.map(|at| span(episode.failed_at(), at)),
+        outage: recovered.map(|at| span(at.since(episode.failed_at()))),
         template_hash: owned(&state.template_hash),
         symptom: owned(&state.symptom),
         rule: owned(&state.rule),
@@ -127,15 +128,15 @@ pub fn status(episode: &Episode) -> HealingEventStatus {
         baseline: state.baseline.iter().map(write_baseline).collect(),
         undo: state.undo.as_ref().map(write_undo),
         cause: state.cause.as_ref().map(write_cause),
-        proposal: proposal::of(episode),
+        template_patch: template_patch::of(episode),
+        proposal: state.proposal.as_ref().map(write_proposal),
         evidence: state.evidence.clone(),
         conditions: conditions(episode),
     }
 }
 
 /// A span as people read it: whole seconds, from one second on.
-fn span(from: Moment, to: Moment) -> Duration {
-    let millis = to.since(from);
+pub(crate) fn span(millis: Millis) -> Duration {
     let seconds = millis.saturating_add(500).div_euclid(1000);
     if millis < 1000 {
         Duration::from_millis(millis)
@@ -265,6 +266,18 @@ fn write_undo(undo: &UndoState) -> EventUndo {
         rearmed: undo.rearmed.into(),
         done_at: undo.done_at.map(Timestamp::from),
         result: undo.result.as_ref().map(ToString::to_string),
+    }
+}
+
+fn write_proposal(proposal: &Proposal) -> EventProposal {
+    EventProposal {
+        step: proposal.step.to_string(),
+        revision: proposal.revision.to_string(),
+        uid: proposal.uid.to_string(),
+        from: proposal.from.to_string(),
+        to: proposal.to.to_string(),
+        patch: proposal.patch.clone(),
+        left_out: proposal.left_out.clone(),
     }
 }
 

@@ -5,7 +5,7 @@ use kubemend_api::Mode;
 use crate::approval;
 use crate::chain::{Next, Walk};
 use crate::claim::{self, Answer};
-use crate::course::{hold, note_skips};
+use crate::course::{hold, note_skips, propose};
 use crate::decide::Round;
 use crate::detect::detector;
 use crate::ending;
@@ -68,6 +68,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     };
     let (skips, found) = walk.next();
     let mut next = episode.clone();
+    propose(&mut next, walk.proposal(&skips));
     note_skips(&mut next, skips.clone());
     match found {
         Next::Act(step, requests) => {

@@ -1,4 +1,6 @@
-//! What the operator says about policies and the configuration.
+//! What the operator says about policies, strategies and the configuration.
+
+mod strategies;
 
 use std::collections::BTreeMap;
 
@@ -20,23 +22,28 @@ use crate::source::Source;
 use crate::view::View;
 use crate::world::{World, policy_id};
 
+pub use strategies::{StrategyReport, strategies};
+
 /// So many ended episodes are listed: as many as the schema admits.
 const RECOVERIES_MAX: usize = 10;
 
-/// A policy's status as it should be.
+/// An object's status as it should be.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PolicyReport {
-    /// `Policies` or `ClusterPolicies`.
+pub struct Report<S> {
+    /// The object's collection.
     pub source: Source,
-    /// The policy.
+    /// The object.
     pub name: Name,
     /// The UID that the status is meant for.
     pub uid: Text,
     /// The status as it should be; equal to the stored one where nothing changed.
-    pub status: PolicyStatus,
+    pub status: S,
     /// False where the stored status says the same.
     pub changed: bool,
 }
+
+/// A policy's status as it should be.
+pub type PolicyReport = Report<PolicyStatus>;
 
 /// The status of every policy, by collection and name. Pure: the caller limits how often it writes.
 pub fn policies(world: &World, plan: &Plan, now: Moment) -> Vec<PolicyReport> {
@@ -227,38 +234,29 @@ pub fn problems(world: &World, policy: &Policy) -> Vec<String> {
 
 fn conditions(world: &World, policy: &Policy, now: Moment) -> Vec<Condition> {
     let problems = problems(world, policy);
+    let mut all = ready_and_stalled(&policy.stored.conditions, &problems, policy.generation, now);
+    if problems.is_empty() && !world.hears(now) && listens(policy) {
+        for one in &mut all {
+            "EventsUnseen".clone_into(&mut one.reason);
+            "Events cannot be watched: triggers that look at them may miss failures; the others work"
+                .clone_into(&mut one.message);
+        }
+    }
+    all
+}
+
+/// Ready says that an object is valid, and Stalled that it is not until somebody changes it.
+fn ready_and_stalled(
+    stored: &[Condition],
+    problems: &[String],
+    generation: i64,
+    now: Moment,
+) -> Vec<Condition> {
     let message: String = problems.join("; ").chars().take(1024).collect();
     let ready = problems.is_empty();
-    let deaf = ready && !world.hears(now) && listens(policy);
-    let (reason, message) = match (ready, deaf) {
-        (false, _) => ("Invalid", message),
-        (true, false) => ("Valid", message),
-        (true, true) => (
-            "EventsUnseen",
-            "Events cannot be watched: triggers that look at them may miss failures; the others work".to_owned(),
-        ),
-    };
-    let stored = &policy.stored.conditions;
-    vec![
-        condition(
-            stored,
-            "Ready",
-            ready,
-            reason,
-            &message,
-            policy.generation,
-            now,
-        ),
-        condition(
-            stored,
-            "Stalled",
-            !ready,
-            reason,
-            &message,
-            policy.generation,
-            now,
-        ),
-    ]
+    let reason = if ready { "Valid" } else { "Invalid" };
+    let one = |type_, status| condition(stored, type_, status, reason, &message, generation, now);
+    vec![one("Ready", ready), one("Stalled", !ready)]
 }
 
 /// Whether any rule looks at events.

@@ -15,6 +15,8 @@ pub enum Source {
     Namespaces,
     DisruptionBudgets,
     Autoscalers,
+    VerticalAutoscalers,
+    Rollouts,
     Policies,
     ClusterPolicies,
     Strategies,
@@ -36,7 +38,7 @@ impl Source {
     }
 
     /// Every collection, in the order in which they are read first.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Config,
         Self::Strategies,
         Self::ClusterStrategies,
@@ -51,6 +53,8 @@ impl Source {
         Self::ControllerRevisions,
         Self::DisruptionBudgets,
         Self::Autoscalers,
+        Self::VerticalAutoscalers,
+        Self::Rollouts,
         Self::Pods,
         Self::Events,
     ];
@@ -102,6 +106,13 @@ impl Source {
                 "horizontalpodautoscalers",
                 "HorizontalPodAutoscaler",
             ),
+            Self::VerticalAutoscalers => (
+                "autoscaling.k8s.io",
+                "v1",
+                "verticalpodautoscalers",
+                "VerticalPodAutoscaler",
+            ),
+            Self::Rollouts => ("argoproj.io", "v1alpha1", "rollouts", "Rollout"),
             Self::Policies => (
                 "kubemend.io",
                 "v1alpha1",
@@ -140,6 +151,11 @@ impl Source {
     /// The kind of its objects, for example `Pod`.
     pub const fn kind(self) -> &'static str {
         self.resource().3
+    }
+
+    /// A kind that is not Kubernetes' own and not ours: where the cluster does not know it, there are none.
+    pub const fn is_optional(self) -> bool {
+        matches!(self, Self::VerticalAutoscalers | Self::Rollouts)
     }
 
     /// The collection's path on the API server, over all namespaces.

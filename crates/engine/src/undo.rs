@@ -5,8 +5,9 @@ use kubemend_api::Mode;
 
 use crate::decide::Round;
 use crate::episode::{Episode, Phase, UndoState};
-use crate::facts::{GitOps, TargetKey, Text};
+use crate::facts::{TargetKey, Text};
 use crate::gate;
+use crate::guard;
 use crate::hold::Hold;
 use crate::intent;
 use crate::mode;
@@ -131,13 +132,9 @@ fn void(
         let changed = seen && !world.records_of(key).any(nested);
         return changed.then_some("ReplicasChanged");
     }
-    if world.autoscaler_of(key).is_some() {
-        return Some("OwnedByHPA");
-    }
-    workload.facts.gitops.map(|owner| match owner {
-        GitOps::ArgoCd => "OwnedByArgoCD",
-        GitOps::Flux => "OwnedByFlux",
-    })
+    let owner = guard::autoscaler(world, &workload.facts);
+    let owner = owner.or_else(|| guard::owner(world, &workload.facts));
+    owner.map(|owner| owner.reason())
 }
 
 fn finish(round: &mut Round<'_>, episode: &Episode, result: &str) -> bool {

@@ -246,6 +246,8 @@ impl crate::world::World {
             Source::Namespaces
             | Source::DisruptionBudgets
             | Source::Autoscalers
+            | Source::VerticalAutoscalers
+            | Source::Rollouts
             | Source::Policies
             | Source::ClusterPolicies
             | Source::Strategies

@@ -20,7 +20,7 @@ use crate::calendar::Freeze;
 use crate::change::{Await, Change, Object, Reply, Unreadable};
 use crate::episode::Episode;
 use crate::facts::{
-    AutoscalerFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, Proof, RevisionFacts,
+    ClaimFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, Proof, RevisionFacts,
     TargetKey, Text, Trouble, WorkloadFacts,
 };
 use crate::moment::{Millis, Moment};
@@ -75,7 +75,7 @@ pub struct World {
     revisions_by_owner: BTreeMap<Text, BTreeSet<(Source, Name)>>,
     pub(crate) namespaces: BTreeMap<Text, NamespaceFacts>,
     pub(crate) disruption_budgets: BTreeMap<Name, DisruptionBudgetFacts>,
-    pub(crate) autoscalers: BTreeMap<Name, AutoscalerFacts>,
+    pub(crate) claims: BTreeMap<(Source, Name), ClaimFacts>,
     pub(crate) policies: BTreeMap<PolicyId, Policy>,
     pub(crate) strategies: BTreeMap<(StrategyKind, Name), Strategy>,
     pub(crate) config: Option<Config>,
@@ -233,7 +233,7 @@ impl World {
             revisions_by_owner: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             disruption_budgets: BTreeMap::new(),
-            autoscalers: BTreeMap::new(),
+            claims: BTreeMap::new(),
             policies: BTreeMap::new(),
             strategies: BTreeMap::new(),
             config: None,

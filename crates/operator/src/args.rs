@@ -57,6 +57,8 @@ pub enum Command {
     Approve(Answer),
     /// Deny it: the step is skipped, or the chain ends, as the step says
     Deny(Answer),
+    /// Print the patch that a record proposes to whoever keeps the workload's template, for example in Git
+    Patch(Patch),
     /// Stop all healing in the cluster until `resume`
     Pause {
         /// Who or what asked for it, shown wherever something is held by it, for example INC-4711
@@ -114,6 +116,17 @@ fn days(text: &str) -> Result<kubemend_api::Duration, String> {
             .parse()
             .map_err(|error| format!("{error}, or whole days, for example 7d")),
     }
+}
+
+/// Options of `patch`.
+#[derive(Args, Debug, Clone)]
+pub struct Patch {
+    /// The record, for example hev/checkout-4f7d1c-3
+    #[arg(value_name = "hev/NAME")]
+    pub record: String,
+    /// Its namespace; without it the kubeconfig's
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
 }
 
 /// Options of `why`.

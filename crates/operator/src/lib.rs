@@ -12,6 +12,7 @@ pub mod run;
 pub mod why;
 pub mod report;
 pub mod approve;
+pub mod patch;
 pub mod pause;
 pub mod check;
 
@@ -52,6 +53,7 @@ pub fn main(cli: Cli) -> Result<ExitCode> {
         Command::Deny(options) => runtime(1)?
             .block_on(approve::answer(&access, &options, Word::Deny, out))
             .map(|()| true),
+        Command::Patch(options) => runtime(1)?.block_on(patch::patch(&access, &options, out)),
         Command::Pause { reason } => runtime(1)?
             .block_on(pause::pause(&access, &reason, out))
             .map(|()| true),

@@ -1,7 +1,7 @@
 //! `kubemend why`: is this target healed, and if not, why not; by the operator's own engine, with
 //! the caller's own rights.
 
-mod ask;
+pub(crate) mod ask;
 mod crds;
 mod leader;
 mod snapshot;
@@ -151,6 +151,8 @@ fn note(source: Source, failure: &dyn std::fmt::Display) -> String {
     let what = match source {
         Source::DisruptionBudgets => "whether a PodDisruptionBudget holds",
         Source::Autoscalers => "whether an autoscaler owns the replicas",
+        Source::VerticalAutoscalers => "whether an autoscaler owns the resources",
+        Source::Rollouts => "whether Argo Rollouts releases it",
         Source::Records => "what was tried already, and what the budgets leave",
         Source::Strategies | Source::ClusterStrategies => "what the chain of a named strategy is",
         Source::ClusterPolicies => "whether a ClusterHealingPolicy answers or restricts",

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::act::{self, Answer, Mark};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::{evidence, news};
+use crate::{evidence, news, propose};
 
 /// So many effects run at a time; with the API server answering in milliseconds that is hundreds
 /// per second, and as many sockets at most.
@@ -127,7 +127,10 @@ impl Hands {
                 }
                 self.kept(&episode, kept)
             }
-            Effect::Write(episode) => self.write(&permit, &before, *episode).await,
+            Effect::Write(mut episode) => {
+                propose::fill(&self.client, &mut episode).await;
+                self.write(&permit, &before, *episode).await
+            }
             Effect::Act(episode, failing) => self.act(&permit, &before, *episode, &failing).await,
             Effect::Undo(episode) => self.undo(&permit, &before, *episode).await,
             Effect::Rehearse(episode) => self.rehearse(&permit, &before, *episode).await,
@@ -209,6 +212,7 @@ impl Hands {
             .collect();
         episode.settle(&results, self.clock.now());
         episode.state.evidence = said;
+        propose::fill(&self.client, &mut episode).await;
         self.result(permit, &intended, episode, &answers).await
     }
 
@@ -233,6 +237,7 @@ impl Hands {
                 request.detail = Some(Text::from(answer.detail.unwrap_or("DryRun ok")));
             }
         }
+        propose::fill(&self.client, &mut episode).await;
         self.write(permit, before, episode).await
     }
 

@@ -146,6 +146,14 @@ impl Health {
         (view.synced, view.fresh, view.trouble) = (true, Some(Instant::now()), None);
     }
 
+    /// The cluster does not know the kind, which is believed for so long.
+    pub(crate) fn absent(&self, source: Source, believed: Duration) {
+        let mut state = self.state();
+        let view = state.sources.entry(source).or_default();
+        let fresh = Some(Instant::now() + believed);
+        (view.synced, view.fresh, view.trouble) = (true, fresh, None);
+    }
+
     pub(crate) fn fresh(&self, source: Source) {
         let mut state = self.state();
         let view = state.sources.entry(source).or_default();

@@ -16,6 +16,7 @@ mod round;
 pub mod effect;
 mod evidence;
 mod act;
+pub mod propose;
 mod news;
 pub mod health;
 pub mod metrics;

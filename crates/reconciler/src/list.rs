@@ -126,6 +126,16 @@ impl List {
             at: self.at,
         }
     }
+
+    /// The cluster does not know the kind, which is believed for so long.
+    pub(crate) fn is_of_nothing(&self, believed: Duration) -> Change {
+        let believed = i64::try_from(believed.as_millis()).unwrap_or(i64::MAX);
+        Change::ListEnds {
+            source: self.source,
+            version: "".into(),
+            at: self.at.plus(believed),
+        }
+    }
 }
 
 /// A value of a query; continue tokens are URL-safe already, but that is the server's affair.

@@ -174,6 +174,7 @@ impl Round {
         }
         self.reports.send_replace(Reports {
             policies: report::policies(&self.world, &last.plan, now),
+            strategies: report::strategies(&self.world, now),
             config: report::config(&self.world, now),
         });
     }

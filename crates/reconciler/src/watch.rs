@@ -43,6 +43,11 @@ const FRESH_EVERY: Duration = Duration::from_secs(1);
 /// A server that closes every watch at once is asked once a second.
 const PACE: Duration = Duration::from_secs(1);
 
+/// A kind that the cluster does not know is looked for again after this, and its absence is believed as long: what
+/// is installed meanwhile is respected five minutes later at the latest. Asked as often as a watch restarts, two such
+/// kinds would be an eighth of all requests.
+const ABSENT: Duration = Duration::from_mins(5);
+
 /// Names of unreadable objects that are kept so that each is logged once; more are only counted.
 const REPORTED_MAX: usize = 1_000;
 
@@ -71,6 +76,8 @@ pub(crate) struct Watch {
 enum End {
     /// The server closed the watch: go on from the last version.
     Closed,
+    /// The cluster does not know the kind: list anew, later.
+    Absent,
     /// The view has a hole: list anew.
     Relist(Failure),
     /// Somebody wants a list.
@@ -109,11 +116,16 @@ impl Watch {
                     }
                     Err(end) => end,
                 },
+                Some(version) if version.is_empty() => End::Absent,
                 Some(version) => self.follow(version).await,
             };
             let wait = match end {
                 End::Over => return,
                 End::Closed => PACE.saturating_sub(started.elapsed()),
+                End::Absent => {
+                    version = None;
+                    ABSENT
+                }
                 End::Asked(asked) => {
                     (version, waiting) = (None, Some(asked));
                     Duration::ZERO
@@ -144,7 +156,12 @@ impl Watch {
         let before = std::mem::take(&mut self.unreadable);
         self.send(Change::ListBegins(self.source)).await?;
         loop {
-            let page = list.page(&self.client).await.map_err(End::Relist)?;
+            let page = match list.page(&self.client).await {
+                Err(Failure::NotFound(_)) if self.source.is_optional() => {
+                    return self.absent(list).await;
+                }
+                page => page.map_err(End::Relist)?,
+            };
             if self.source.is_hint() {
                 break;
             }
@@ -170,6 +187,14 @@ impl Watch {
         Ok(list.version)
     }
 
+    /// There are no objects of a kind that the cluster does not know.
+    async fn absent(&self, list: List) -> Result<String, End> {
+        self.send(list.is_of_nothing(ABSENT)).await?;
+        self.health.absent(self.source, ABSENT);
+        tracing::debug!(kind = self.source.kind(), "the cluster does not know it");
+        Ok(String::new())
+    }
+
     /// Watches from a version on, and keeps it at what was seen last.
     async fn follow(&mut self, version: &mut String) -> End {
         let uri = format!(
@@ -183,6 +208,9 @@ impl Watch {
         let answer = match timeout(OPEN, call::open(&self.client, Request::get(uri))).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure @ Failure::Expired)) => return End::Relist(failure),
+            Ok(Err(failure @ Failure::NotFound(_))) if self.source.is_optional() => {
+                return End::Relist(failure);
+            }
             Ok(Err(failure)) => return End::Failed(failure),
             Err(_) => return End::Failed(Failure::Timeout),
         };

@@ -92,7 +92,7 @@ async fn what_must_not_be_resized_is_not() {
         ("KubeletUnknown", &kept_from_nodes),
         ("PodLevelResources", &|bench| {
             pod(bench, |pod| {
-                pod["spec"]["resources"] = json!({"limits": {"memory": "64Mi"}})
+                pod["spec"]["resources"] = json!({"limits": {"memory": "64Mi"}});
             })
         }),
         ("Changed", &|bench| {
@@ -102,7 +102,7 @@ async fn what_must_not_be_resized_is_not() {
         }),
         ("Changed", &|bench| {
             pod(bench, |pod| {
-                pod["spec"]["containers"][0]["name"] = json!("other")
+                pod["spec"]["containers"][0]["name"] = json!("other");
             })
         }),
     ] {

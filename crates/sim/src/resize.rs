@@ -27,10 +27,9 @@ pub(crate) fn write(objects: &mut Objects, request: &Request) -> Result<Reply, R
     }
     let mut new = (*old).clone();
     for list in LISTS {
-        let named = |one: &Value, name: &Value| one["name"] == *name;
         for container in new["spec"][list].as_array_mut().into_iter().flatten() {
-            let all = wanted["spec"][list].as_array().into_iter().flatten();
-            let same = all.into_iter().find(|one| named(one, &container["name"]));
+            let mut all = wanted["spec"][list].as_array().into_iter().flatten();
+            let same = all.find(|one| one["name"] == container["name"]);
             if let Some(same) = same.filter(|one| !one["resources"].is_null()) {
                 container["resources"] = same["resources"].clone();
             }

@@ -103,6 +103,7 @@ pub static RESOURCES: &[Resource] = &[
     namespaced("batch", "v1", "jobs", "Job", true),
     namespaced("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true),
     namespaced("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true),
+    namespaced("autoscaling.k8s.io", "v1", "verticalpodautoscalers", "VerticalPodAutoscaler", true),
     namespaced("coordination.k8s.io", "v1", "leases", "Lease", false),
     namespaced("kubemend.io", "v1alpha1", "healingpolicies", "HealingPolicy", true),
     cluster("kubemend.io", "v1alpha1", "clusterhealingpolicies", "ClusterHealingPolicy", true),

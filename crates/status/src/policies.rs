@@ -1,4 +1,4 @@
-//! The statuses of policies and of the configuration: best effort, at most one write per object
+//! The statuses of policies, strategies and the configuration: best effort, at most one write per object
 //! and ten seconds, and none that changes nothing.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,8 @@ use kube::Client;
 use kubemend_api::{CONFIG_NAME, HealingConfigStatus};
 use kubemend_engine::Source;
 use kubemend_engine::facts::{Name, Text};
-use kubemend_engine::report::PolicyReport;
+use kubemend_engine::report::{PolicyReport, Report, StrategyReport};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -27,6 +28,8 @@ const WITHIN: Duration = Duration::from_secs(5);
 pub struct Reports {
     /// The statuses of all policies.
     pub policies: Vec<PolicyReport>,
+    /// The statuses of all strategies.
+    pub strategies: Vec<StrategyReport>,
     /// The status of HealingConfig, where it should say something else.
     pub config: Option<HealingConfigStatus>,
 }
@@ -94,17 +97,8 @@ fn far() -> Instant {
 }
 
 fn collect(reports: &Reports) -> BTreeMap<Key, Pending> {
-    let policies = reports
-        .policies
-        .iter()
-        .filter(|one| one.changed)
-        .map(|one| {
-            let pending = Pending {
-                uid: Some(one.uid.clone()),
-                status: json!(one.status),
-            };
-            ((one.source, one.name.clone()), pending)
-        });
+    let policies = changed(&reports.policies);
+    let strategies = changed(&reports.strategies);
     let config = reports.config.iter().map(|status| {
         let pending = Pending {
             uid: None,
@@ -112,7 +106,17 @@ fn collect(reports: &Reports) -> BTreeMap<Key, Pending> {
         };
         ((Source::Config, Name::new("", CONFIG_NAME)), pending)
     });
-    policies.chain(config).collect()
+    policies.chain(strategies).chain(config).collect()
+}
+
+fn changed<S: Serialize>(reports: &[Report<S>]) -> impl Iterator<Item = (Key, Pending)> {
+    reports.iter().filter(|one| one.changed).map(|one| {
+        let pending = Pending {
+            uid: Some(one.uid.clone()),
+            status: json!(one.status),
+        };
+        ((one.source, one.name.clone()), pending)
+    })
 }
 
 /// When the object's turn comes; one that was not written lately has it `now`.

@@ -74,6 +74,10 @@ fn shared() -> Vec<Story> {
             guards::an_argo_tracked_workload_is_not_scaled,
         ),
         story(
+            "i-what-git-keeps-is-proposed",
+            guards::what_git_keeps_is_proposed_as_a_patch,
+        ),
+        story(
             "i-scale-that-did-not-help-is-undone",
             guards::a_scale_that_did_not_help_is_undone,
         ),
@@ -105,11 +109,11 @@ fn shared() -> Vec<Story> {
         story("l-no-node-is-only-told", failures::no_node),
         story("m-no-failure-is-left-alone", alone::what_is_no_failure),
         story(
-            "o-lost-packets-are-a-network-issue",
+            "t-lost-packets-are-a-network-issue",
             networks::packets_are_lost,
         ),
-        story("o-escalation-names-the-node", networks::the_node_is_named),
-        story("o-failing-hook-is-told-by-events", networks::a_hook_fails),
+        story("t-escalation-names-the-node", networks::the_node_is_named),
+        story("t-failing-hook-is-told-by-events", networks::a_hook_fails),
         story("l-finalizer-is-only-told", failures::kept_by_a_finalizer),
         story("p-bare-pod-is-only-told", pods::bare),
         story(

@@ -49,7 +49,9 @@ pub(crate) async fn is_resized(scene: Rc<Scene>) -> Result<()> {
     let pods = namespace.pods("web").await?;
     ensure!(uids(&pods) == before, "the pod was replaced");
     ensure!(given(&pods[0])? == "48Mi");
-    let proposal = record::status(&record).proposal.context("no proposal")?;
+    let proposal = record::status(&record)
+        .template_patch
+        .context("no proposal")?;
     ensure!(
         proposal
             == r#"{"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"48Mi"}}}]}}}}"#,

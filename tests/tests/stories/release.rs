@@ -1,13 +1,15 @@
 //! A bad release over a proven good one is rolled back, unless its owner is faster.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::ResourceExt as _;
 use kubemend_api::event::{EventRequest, Timestamp};
-use kubemend_api::{HealingEvent, annotations};
+use kubemend_api::{HealingEvent, RecoveryStrategy, annotations};
 use kubemend_tests::namespace::{Namespace, revision, writers};
+use kubemend_tests::patience::{Look, await_condition};
 use kubemend_tests::policy::{Policy, RESTART, ROLLBACK, SCALE, strategy};
 use kubemend_tests::record;
 use kubemend_tests::stage::Scene;
@@ -45,7 +47,32 @@ pub(crate) async fn is_rolled_back(scene: Rc<Scene>) -> Result<()> {
         "the backoff was {} ms",
         again - judged
     );
-    Ok(())
+    strategy_tells_it(&namespace, &record).await
+}
+
+/// What each step came to stands in the strategy too.
+async fn strategy_tells_it(namespace: &Namespace, record: &HealingEvent) -> Result<()> {
+    let recovery = record::status(record).recovery;
+    let look = async || {
+        let strategy: RecoveryStrategy = namespace.api().get("proof").await?;
+        let status = strategy.status.unwrap_or_default();
+        let told: Vec<_> = status
+            .steps
+            .iter()
+            .map(|one| (one.name.as_str(), one.attempts, one.cures))
+            .collect();
+        let all = told == [("restart", 2, 0), ("scale", 0, 0), ("rollback", 1, 1)];
+        let cured = status
+            .steps
+            .last()
+            .and_then(|one| one.median_recovery.clone());
+        Ok(if all && status.used_by == 1 && cured == recovery {
+            Look::Found(())
+        } else {
+            Look::NotYet(format!("{told:?} {cured:?} {:?}", status.users))
+        })
+    };
+    await_condition("the strategy tells it", Duration::from_secs(25), look).await
 }
 
 /// Who fixes the release while it is being healed keeps the fix.

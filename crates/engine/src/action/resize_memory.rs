@@ -8,7 +8,7 @@ use kubemend_api::actions::ResizeMemory;
 
 use super::PODS_MAX;
 use crate::detect::detector;
-use crate::episode::{Attempt, Outcome, Request, Resize, Verb};
+use crate::episode::{Attempt, Episode, Outcome, Request, Resize, Verb};
 use crate::facts::{PodFacts, Starved};
 use crate::guard::Case;
 use crate::hold::{Hold, No, Skip};
@@ -52,10 +52,7 @@ fn is_answered(case: &Case<'_>, pod: &PodFacts, one: &Starved) -> bool {
     let killed = pod
         .container(&one.container)
         .and_then(|one| one.newest.as_deref()?.finished);
-    let mut resized = case
-        .episode
-        .into_iter()
-        .flat_map(|episode| episode.resized());
+    let mut resized = case.episode.into_iter().flat_map(Episode::resized);
     resized.any(|(attempt, request, resize)| {
         pod.uid == request.uid && resize.container == one.container && attempt.acted_at >= killed
     })

@@ -1,11 +1,15 @@
-//! What limits healing from outside: disruption budgets, autoscalers and namespaces.
+//! What limits healing from outside: disruption budgets, what claims a part of a workload, and namespaces.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kubemend_api::annotations;
 
 use super::pod::labels;
-use super::slim::{SlimAutoscaler, SlimBudget, SlimObject};
+use super::slim::{
+    SlimAutoscaler, SlimBudget, SlimMeta, SlimObject, SlimRollout, SlimTargetRef,
+    SlimVerticalAutoscaler,
+};
 use super::{Labels, Name, Text};
+use crate::source::Source;
 
 /// A PodDisruptionBudget.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,24 +42,51 @@ impl DisruptionBudgetFacts {
     }
 }
 
-/// A HorizontalPodAutoscaler, KEDA's too: it owns the replicas of what it points at.
+/// What owns a part of the workload that it points at: a HorizontalPodAutoscaler, KEDA's too, the replicas, a
+/// VerticalPodAutoscaler the resources, a Rollout the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct AutoscalerFacts {
+pub struct ClaimFacts {
+    pub source: Source,
     pub name: Name,
     pub kind: Text,
+    /// Empty where it points at nothing.
     pub target: Text,
 }
 
-impl AutoscalerFacts {
-    /// Reads a HorizontalPodAutoscaler.
-    pub fn read(object: &SlimAutoscaler) -> Self {
-        let target = &object.spec.scale_target_ref;
+impl ClaimFacts {
+    fn new(source: Source, meta: &SlimMeta, target: &SlimTargetRef) -> Self {
         Self {
-            name: Name::new(&object.metadata.namespace, &object.metadata.name),
+            source,
+            name: Name::new(&meta.namespace, &meta.name),
             kind: target.kind.as_str().into(),
             target: target.name.as_str().into(),
         }
+    }
+
+    /// Reads a HorizontalPodAutoscaler.
+    pub fn autoscaler(object: &SlimAutoscaler) -> Self {
+        let target = &object.spec.scale_target_ref;
+        Self::new(Source::Autoscalers, &object.metadata, target)
+    }
+
+    /// Reads a VerticalPodAutoscaler; one that only recommends owns nothing.
+    pub fn vertical_autoscaler(object: &SlimVerticalAutoscaler) -> Self {
+        let none = SlimTargetRef::default();
+        let spec = &object.spec;
+        let only_recommends = spec.update_policy.update_mode == "Off";
+        let target = if only_recommends {
+            &none
+        } else {
+            &spec.target_ref
+        };
+        Self::new(Source::VerticalAutoscalers, &object.metadata, target)
+    }
+
+    /// Reads a Rollout; one with a template of its own points at nothing.
+    pub fn rollout(object: &SlimRollout) -> Self {
+        let target = &object.spec.workload_ref;
+        Self::new(Source::Rollouts, &object.metadata, target)
     }
 }
 

@@ -332,13 +332,52 @@ pub struct SlimAutoscaler {
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs)]
 pub struct SlimAutoscalerSpec {
-    pub scale_target_ref: SlimScaleTarget,
+    pub scale_target_ref: SlimTargetRef,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(default)]
 #[allow(missing_docs)]
-pub struct SlimScaleTarget {
+pub struct SlimTargetRef {
     pub kind: String,
     pub name: String,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimVerticalAutoscaler {
+    pub metadata: SlimMeta,
+    pub spec: SlimVerticalAutoscalerSpec,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimVerticalAutoscalerSpec {
+    pub target_ref: SlimTargetRef,
+    pub update_policy: SlimUpdatePolicy,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimUpdatePolicy {
+    pub update_mode: String,
+}
+
+/// A Rollout of Argo Rollouts, as far as it takes its pods from a workload.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimRollout {
+    pub metadata: SlimMeta,
+    pub spec: SlimRolloutSpec,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimRolloutSpec {
+    pub workload_ref: SlimTargetRef,
 }

@@ -38,6 +38,27 @@ pub fn hash(template: &Value) -> String {
     hex(&hasher.finalize()[..8])
 }
 
+/// The template as it was released: what its controller and restarts added is left out.
+pub fn as_released(mut template: Value) -> Value {
+    if let Some(template) = template.as_object_mut() {
+        template.remove("$patch");
+    }
+    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("creationTimestamp");
+        if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.remove("pod-template-hash");
+        }
+        if let Some(marks) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
+            marks.retain(|key, _| !key.ends_with("/restartedAt"));
+        }
+        metadata.retain(|_, map| map.as_object().is_none_or(|map| !map.is_empty()));
+    }
+    template
+}
+
 /// Bytes as hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {

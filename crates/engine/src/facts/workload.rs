@@ -34,6 +34,8 @@ pub struct WorkloadFacts {
     /// Annotation kubemend.io/mode, as written.
     pub mode: Option<Text>,
     pub gitops: Option<GitOps>,
+    /// Who made it and keeps it as it wants it, such as an operator's own resource.
+    pub controller: Option<Box<Owner>>,
     /// Conditions that do not merely say that all is well.
     pub conditions: Box<[Condition]>,
     pub updates: Updates,
@@ -160,7 +162,8 @@ impl WorkloadFacts {
                 .annotations
                 .get(annotations::MODE)
                 .map(|mode| mode.as_str().into()),
-            gitops: gitops(meta),
+            gitops: gitops(meta, kind),
+            controller: owner(meta).map(Box::new),
             conditions: condition::read(&status.conditions),
             rolling: match kind {
                 WorkloadKind::StatefulSet => status.current_revision != status.update_revision,
@@ -274,22 +277,46 @@ fn updates(kind: WorkloadKind, spec: &SlimWorkloadSpec) -> Updates {
     }
 }
 
-/// Argo CD marks what it tracks by annotation, Flux by labels.
-fn gitops(meta: &SlimMeta) -> Option<GitOps> {
+/// Argo CD marks what it tracks by annotation, or by a label of its own; Flux by labels. The label
+/// `app.kubernetes.io/instance`, which Argo CD can use too, says nothing: Helm charts set it everywhere.
+fn gitops(meta: &SlimMeta, kind: WorkloadKind) -> Option<GitOps> {
     const FLUX: [&str; 2] = [
         "kustomize.toolkit.fluxcd.io/name",
         "helm.toolkit.fluxcd.io/name",
     ];
-    if meta
-        .annotations
-        .contains_key("argocd.argoproj.io/tracking-id")
+    let tracked = meta.annotations.get("argocd.argoproj.io/tracking-id");
+    if tracked.is_some_and(|id| tracks(id, meta, kind))
+        || meta.labels.contains_key("argocd.argoproj.io/instance")
     {
         Some(GitOps::ArgoCd)
-    } else if FLUX.iter().any(|label| meta.labels.contains_key(*label)) {
+    } else if FLUX.iter().any(|label| meta.labels.contains_key(*label)) && !is_let_go(meta) {
         Some(GitOps::Flux)
     } else {
         None
     }
+}
+
+/// Whether a tracking-id, `app:group/Kind:namespace/name`, means this object: one that means another came along
+/// with copied annotations, and Argo CD does not look at it. In doubt it means this one.
+fn tracks(id: &str, meta: &SlimMeta, kind: WorkloadKind) -> bool {
+    let mut parts = id.rsplitn(3, ':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(object), Some(group_kind), Some(_)) => {
+            object == format!("{}/{}", meta.namespace, meta.name)
+                && group_kind == format!("apps/{kind}")
+        }
+        _ => true,
+    }
+}
+
+/// Flux was told to leave the object as it is.
+fn is_let_go(meta: &SlimMeta) -> bool {
+    let says = |key: &str, value: &str| {
+        let said = meta.annotations.get(key).or_else(|| meta.labels.get(key));
+        said.is_some_and(|one| one.eq_ignore_ascii_case(value))
+    };
+    says("kustomize.toolkit.fluxcd.io/reconcile", "disabled")
+        || says("kustomize.toolkit.fluxcd.io/ssa", "Ignore")
 }
 
 fn count(number: i64) -> u32 {

@@ -32,12 +32,12 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
 fn helps(case: &Case<'_>, kind: CauseKind) -> bool {
     let of_a_release = || cause::released_lately(case.view);
     match (case.step.action_name(), kind) {
-        (ActionName::Wait | ActionName::DeletePod, _) => true,
+        (ActionName::Wait | ActionName::DeletePod | ActionName::EscalateToNode, _) => true,
         // A DaemonSet's pod comes back to the same node.
         (ActionName::RestartPod, CauseKind::Node) => case.view.key.kind != WorkloadKind::DaemonSet,
         (ActionName::Rollback, CauseKind::Image | CauseKind::Object) => of_a_release(),
         (ActionName::RestartPod, CauseKind::Image | CauseKind::Object)
         | (ActionName::Rollback, CauseKind::Node)
-        | (ActionName::RestartWorkload | ActionName::Scale, _) => false,
+        | (ActionName::RestartWorkload | ActionName::Scale | ActionName::ResizeMemory, _) => false,
     }
 }

@@ -1,25 +1,20 @@
 //! Argo CD and Flux would revert a change of the workload's spec.
 
-use kubemend_api::actions::ActionName;
-
-use super::Case;
+use super::{Case, refuse, writes_workload};
 use crate::episode::Request;
-use crate::facts::GitOps;
+use crate::facts::{GitOps, WorkloadFacts};
 use crate::hold::{No, Skip};
+use crate::world::World;
 
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
-    match case.step.action_name() {
-        // These change no field that Git has: a resize touches the pod, never its template.
-        ActionName::RestartPod
-        | ActionName::ResizeMemory
-        | ActionName::DeletePod
-        | ActionName::EscalateToNode
-        | ActionName::Wait => return Ok(()),
-        ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => {}
-    }
-    match case.view.workload.gitops {
-        None => Ok(()),
-        Some(GitOps::ArgoCd) => Err(Skip::OwnedByArgoCd.into()),
-        Some(GitOps::Flux) => Err(Skip::OwnedByFlux.into()),
-    }
+    let concerned = writes_workload(case.step.action_name());
+    refuse(concerned, || owner(case.view.world, case.view.workload))
+}
+
+/// Who owns the workload's spec, if it is kept in Git.
+pub(super) fn owner(_: &World, workload: &WorkloadFacts) -> Option<Skip> {
+    workload.gitops.map(|owner| match owner {
+        GitOps::ArgoCd => Skip::OwnedByArgoCd,
+        GitOps::Flux => Skip::OwnedByFlux,
+    })
 }

@@ -15,7 +15,13 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     let why = match case.step.action_name() {
         ActionName::RestartPod if key.is_bare() => "nobody would make a bare pod anew",
         // deletePod removes only what has ended.
-        ActionName::RestartPod | ActionName::DeletePod | ActionName::Wait => return Ok(()),
+        ActionName::RestartPod
+        | ActionName::DeletePod
+        | ActionName::EscalateToNode
+        | ActionName::Wait => return Ok(()),
+        ActionName::ResizeMemory => {
+            "its bounds come from a workload's template, and these are pods without one"
+        }
         ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => {
             "it acts on a workload, and these are pods without one"
         }

@@ -70,6 +70,8 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
             When::CrashLoop
             | When::PodFailed
             | When::ProbeFailing
+            | When::NetworkIssue
+            | When::Event
             | When::Unavailable
             | When::Condition
             | When::ImagePull

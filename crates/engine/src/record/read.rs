@@ -2,8 +2,8 @@
 
 use kubemend_api::Duration;
 use kubemend_api::event::{
-    EventApproval, EventAttempt, EventBaseline, EventCause, EventRequest, EventSign, EventSkip,
-    EventSpent, EventUndo, HealingEventStatus, Timestamp,
+    EventApproval, EventAttempt, EventBaseline, EventCause, EventProposal, EventRequest, EventSign,
+    EventSkip, EventSpent, EventUndo, HealingEventStatus, Timestamp,
 };
 
 use super::{OUTCOMES, RESULTS, VERBS};
@@ -13,6 +13,7 @@ use crate::episode::{
 };
 use crate::facts::Text;
 use crate::moment::Moment;
+use crate::proposal::Proposal;
 
 pub(super) fn state(status: &HealingEventStatus) -> Result<State, String> {
     let text = |value: &Option<String>| value.as_deref().map(Text::from);
@@ -63,6 +64,7 @@ pub(super) fn state(status: &HealingEventStatus) -> Result<State, String> {
             .collect::<Result<_, _>>()?,
         undo: status.undo.as_ref().map(read_undo).transpose()?,
         cause: status.cause.as_ref().map(read_cause).transpose()?,
+        proposal: status.proposal.as_ref().map(read_proposal),
         evidence: status.evidence.clone(),
     })
 }
@@ -160,6 +162,18 @@ fn read_undo(undo: &EventUndo) -> Result<UndoState, String> {
         done_at: maybe_time("undo.doneAt", undo.done_at.as_ref())?,
         result: undo.result.as_deref().map(Text::from),
     })
+}
+
+fn read_proposal(proposal: &EventProposal) -> Proposal {
+    Proposal {
+        step: proposal.step.as_str().into(),
+        revision: proposal.revision.as_str().into(),
+        uid: proposal.uid.as_str().into(),
+        from: proposal.from.as_str().into(),
+        to: proposal.to.as_str().into(),
+        patch: proposal.patch.clone(),
+        left_out: proposal.left_out.clone(),
+    }
 }
 
 fn named<T: Copy>(field: &str, table: &[(&str, T)], name: &str) -> Result<T, String> {

@@ -215,7 +215,10 @@ impl World {
         let (name, uid) = (&event.about, &event.about_uid);
         match &*event.kind {
             "Pod" => self.pods.get(name).is_some_and(|one| one.facts.uid == *uid),
-            "ReplicaSet" => self.revisions.get(name).is_some_and(|one| *uid == one.uid),
+            "ReplicaSet" => {
+                let id = (Source::ReplicaSets, name.clone());
+                self.revisions.get(&id).is_some_and(|one| *uid == one.uid)
+            }
             kind => WorkloadKind::named(kind).is_some_and(|kind| {
                 let key = TargetKey::new(kind, &name.namespace, &name.name);
                 let known = self.workloads.get(&key);

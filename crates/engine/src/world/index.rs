@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kube_core::ResourceExt;
 use kubemend_api::policy::StrategyKind;
 use kubemend_api::steps;
+use kubemend_api::strategy::StrategyStatus;
 use kubemend_api::targets::WorkloadKind;
 
 use super::{Config, Pod, Progress, Workload, World, seen};
@@ -30,10 +31,10 @@ impl World {
                 self.disruption_budgets.insert(name.clone(), budget);
                 Some((Source::DisruptionBudgets, name))
             }
-            Object::Autoscaler(autoscaler) => {
-                let name = autoscaler.name.clone();
-                self.autoscalers.insert(name.clone(), autoscaler);
-                Some((Source::Autoscalers, name))
+            Object::Claim(claim) => {
+                let key = (claim.source, claim.name.clone());
+                self.claims.insert(key.clone(), claim);
+                Some(key)
             }
             Object::Policy(policy) => {
                 let policy = Policy::namespaced(&policy, &self.settings);
@@ -49,13 +50,27 @@ impl World {
                     &strategy.name_any(),
                 );
                 let kind = StrategyKind::RecoveryStrategy;
-                self.put_strategy(kind, &name, &strategy.metadata, &strategy.spec.steps);
+                let status = strategy.status.unwrap_or_default();
+                self.put_strategy(
+                    kind,
+                    &name,
+                    &strategy.metadata,
+                    &strategy.spec.steps,
+                    status,
+                );
                 Some((Source::Strategies, name))
             }
             Object::ClusterStrategy(strategy) => {
                 let name = Name::new("", &strategy.name_any());
                 let kind = StrategyKind::ClusterRecoveryStrategy;
-                self.put_strategy(kind, &name, &strategy.metadata, &strategy.spec.steps);
+                let status = strategy.status.unwrap_or_default();
+                self.put_strategy(
+                    kind,
+                    &name,
+                    &strategy.metadata,
+                    &strategy.spec.steps,
+                    status,
+                );
                 Some((Source::ClusterStrategies, name))
             }
             Object::Config(config) => {
@@ -252,6 +267,7 @@ impl World {
         name: &Name,
         meta: &kube_core::ObjectMeta,
         steps: &[steps::Step],
+        stored: StrategyStatus,
     ) {
         let mut problems = Vec::new();
         let chain = Chain::compile(steps, "spec.steps", &self.settings, &mut problems);
@@ -260,9 +276,15 @@ impl World {
             generation: meta.generation.unwrap_or_default(),
             chain,
             problems,
+            stored,
         };
-        self.strategies.insert((kind, name.clone()), strategy);
-        self.note_all_unproven();
+        let key = (kind, name.clone());
+        // What it asks to be proven has changed; a status says nothing new about that.
+        let same = self.strategies.get(&key).map(|known| &known.chain) == Some(&strategy.chain);
+        self.strategies.insert(key, strategy);
+        if !same {
+            self.note_all_unproven();
+        }
     }
 
     fn put_record(&mut self, record: Episode) -> Option<(Source, Name)> {

@@ -216,11 +216,13 @@ fn facts(key: &TargetKey, uid: &Text, pods: &[&Pod]) -> Option<WorkloadFacts> {
         available: number(available.count()),
         mode: None,
         gitops: None,
+        controller: None,
         conditions: Box::default(),
         updates: Updates::ByHand,
         rolling: false,
         restarted_at: None,
         history: 0,
+        memory: Box::default(),
     })
 }
 

@@ -59,7 +59,9 @@ impl World {
                 removed
             }
             Source::DisruptionBudgets => self.disruption_budgets.remove(name).is_some(),
-            Source::Autoscalers => self.autoscalers.remove(name).is_some(),
+            Source::Autoscalers | Source::VerticalAutoscalers | Source::Rollouts => {
+                self.claims.remove(&(source, name.clone())).is_some()
+            }
             Source::Policies | Source::ClusterPolicies => {
                 let removed = self.policies.get(name).is_some_and(|one| same(&one.uid))
                     && self.policies.remove(name).is_some();
@@ -193,7 +195,10 @@ impl World {
                 .map(|name| Name::new("", name))
                 .collect(),
             Source::DisruptionBudgets => self.disruption_budgets.keys().cloned().collect(),
-            Source::Autoscalers => self.autoscalers.keys().cloned().collect(),
+            Source::Autoscalers | Source::VerticalAutoscalers | Source::Rollouts => {
+                let of_kind = self.claims.keys().filter(|(one, _)| *one == source);
+                of_kind.map(|(_, name)| name.clone()).collect()
+            }
             Source::Policies => self
                 .policies
                 .values()

@@ -110,6 +110,7 @@ pub fn workload() -> impl Strategy<Value = Object> {
                     available,
                     mode: mode.map(Text::from),
                     gitops: None,
+                    controller: None,
                     conditions: conditions.into(),
                     updates: Updates::Rolling,
                     rolling: updated < desired,
@@ -259,8 +260,8 @@ fn rare() -> impl Strategy<Value = Option<Rare>> {
         vec(starved, 0..2),
         any::<bool>(),
     );
-    of(
-        rare.prop_map(|(conditions, due, finalizers, clue, starved, autosized)| Rare {
+    of(rare.prop_map(
+        |(conditions, due, finalizers, clue, starved, autosized)| Rare {
             conditions: conditions.into(),
             due,
             finalizers: finalizers.into(),
@@ -268,8 +269,8 @@ fn rare() -> impl Strategy<Value = Option<Rare>> {
             starved: starved.into(),
             autosized,
             trouble: Trouble::default(),
-        }),
-    )
+        },
+    ))
 }
 
 pub fn pod() -> impl Strategy<Value = Object> {

@@ -11,6 +11,7 @@ use kubemend_engine::episode::{
     Approved, Attempt, Awaited, Baseline, Done, Outcome, Phase, Request, Skipped, Spent, State,
     UndoState, Verb,
 };
+use kubemend_engine::proposal::Proposal;
 use kubemend_engine::{Episode, Moment, record_name};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -172,7 +173,7 @@ fn state() -> impl Strategy<Value = State> {
         texts,
         times,
         lists,
-        (of(undo()), of(awaited()), of(cause())),
+        (of(undo()), of(awaited()), of(cause()), of(proposal())),
         vec(evidence(), 0..3),
     )
         .prop_map(
@@ -181,7 +182,7 @@ fn state() -> impl Strategy<Value = State> {
                 (reason, message, step, template_hash, symptom, rule, retried),
                 (healthy_at, relapse_until, ended_at, relapses, relapsed_at, longest_run),
                 (attempts, skips, later_steps, spent, baseline),
-                (undo, approval, cause),
+                (undo, approval, cause, proposal),
                 evidence,
             )| State {
                 phase,
@@ -223,6 +224,7 @@ fn state() -> impl Strategy<Value = State> {
                     .collect(),
                 undo,
                 cause,
+                proposal,
                 evidence,
             },
         )
@@ -236,6 +238,29 @@ fn sign() -> impl Strategy<Value = EventSign> {
 
 fn cause() -> impl Strategy<Value = Cause> {
     (sign(), count()).prop_map(|(sign, targets)| Cause { sign, targets })
+}
+
+fn proposal() -> impl Strategy<Value = Proposal> {
+    (
+        word(),
+        word(),
+        word(),
+        hash(),
+        hash(),
+        of(word()),
+        of(word()),
+    )
+        .prop_map(
+            |(step, revision, uid, from, to, patch, left_out)| Proposal {
+                step,
+                revision,
+                uid,
+                from,
+                to,
+                patch: patch.map(|text| text.to_string()),
+                left_out: left_out.iter().map(ToString::to_string).collect(),
+            },
+        )
 }
 
 fn evidence() -> impl Strategy<Value = EventEvidence> {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use kubemend_engine::episode::{Attempt, Episode, Phase, Request, Verb};
 use kubemend_engine::facts::TargetKey;
 use kubemend_engine::plan::Held;
+use kubemend_engine::report::StrategyReport;
 use kubemend_engine::{Effect, Moment, Plan, World, record};
 
 use super::objects::{self, ZERO, span};
@@ -52,6 +53,31 @@ impl Renderer {
     pub fn forget_holds(&mut self) {
         self.holds.clear();
     }
+}
+
+/// A strategy's status as one line.
+pub fn strategy(report: &StrategyReport) -> String {
+    let status = &report.status;
+    let ready = status.conditions.iter().find(|one| one.type_ == "Ready");
+    let mut line = format!(
+        "strategy  {} {}, used by {} ({}), {} attempts, {} cures",
+        report.name,
+        ready.map_or("", |one| &one.reason),
+        status.used_by,
+        status.users.join(", "),
+        status.attempts,
+        status.cures,
+    );
+    for step in &status.steps {
+        let median = step.median_recovery.as_ref();
+        let median = median.map_or_else(String::new, |time| format!(", median {time}"));
+        let _ = write!(
+            line,
+            "; {} {}/{}{median}",
+            step.name, step.cures, step.attempts
+        );
+    }
+    line
 }
 
 fn effect(effect: &Effect, world: &World) -> String {
@@ -256,13 +282,18 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
     text
 }
 
-/// Steps that were passed over since the stored state, with the reason.
+/// Steps that were passed over since the stored state, with the reason, and what is proposed instead.
 fn skips(stored: Option<&Episode>, episode: &Episode) -> String {
     let known = |one| stored.is_some_and(|stored| stored.state.skips.contains(one));
     let mut text = String::new();
     for skip in episode.state.skips.iter().filter(|one| !known(one)) {
         let why = skip.message.as_deref().unwrap_or("");
         let _ = write!(text, "; skips {} {} ({why})", skip.step, skip.reason);
+    }
+    let proposed = episode.state.proposal.as_ref();
+    let known = stored.and_then(|one| one.state.proposal.as_ref());
+    if let Some(proposal) = proposed.filter(|one| Some(*one) != known) {
+        let _ = write!(text, "; proposes {}", proposal.revision);
     }
     text
 }

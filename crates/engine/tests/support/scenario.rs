@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::objects::{self, millis, moment};
+use super::render;
 use super::stage::Stage;
 use super::step::{Step, patch_spec, prepare, set_chain};
 use super::toy::Toy;
@@ -74,12 +75,20 @@ pub fn play(text: &str) -> Result<Vec<(String, String)>, String> {
         prepare(&mut stage, step);
         stage.sync();
         stage.rounds();
-        if step.why {
+        if step.why || step.why_all {
             let key = TargetKey::new(WorkloadKind::Deployment, "shop", "web");
             let why = explain(&stage.world, &key, moment(stage.now));
             stage
                 .lines
                 .push(format!("why       {}: {}", why.kind, why.headline));
+            let behind = why.lines.iter().filter(|_| step.why_all);
+            stage
+                .lines
+                .extend(behind.map(|line| format!("          {line}")));
+        }
+        if step.strategies {
+            let told = report::strategies(&stage.world, moment(stage.now));
+            stage.lines.extend(told.iter().map(render::strategy));
         }
         if let Some(asked) = &step.ask {
             let why = answer(&stage, asked);

@@ -19,6 +19,7 @@ use super::toy::Toy;
 /// What happens at one time, and what follows until the next step.
 #[derive(Deserialize, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // each is asked for by itself
 pub struct Step {
     pub at: String,
     /// Deployment web, as a patch; the same under `workloads` for others.
@@ -73,6 +74,12 @@ pub struct Step {
     /// Show how many targets the policy has, and the Jobs that fail in its namespaces.
     #[serde(default)]
     pub status: bool,
+    /// The same, with everything that stands behind the answer.
+    #[serde(default)]
+    pub why_all: bool,
+    /// Tell the status of every strategy, after the step's rounds.
+    #[serde(default)]
+    pub strategies: bool,
     pub expect: String,
 }
 

@@ -87,6 +87,10 @@ impl Snapshot {
                         .failures
                         .extend(partly.map(|failure| (source, failure)));
                 }
+                // What the cluster does not know, it has none of.
+                Err(Failure::NotFound(_)) if source.is_optional() => {
+                    snapshot.changes.push((source, Vec::new()));
+                }
                 Err(Failure::NotFound(_)) if source.resource().0 == kubemend_api::GROUP => {
                     return Err(Unknown::NoCrds(source));
                 }

@@ -53,6 +53,12 @@ pub(crate) fn tables() -> String {
     );
     table(
         &mut out,
+        "Status of a strategy",
+        &schema("RecoveryStrategy")["status"],
+        "status",
+    );
+    table(
+        &mut out,
         "HealingEvent",
         &schema("HealingEvent")["spec"],
         "spec",

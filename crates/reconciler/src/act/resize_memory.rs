@@ -68,8 +68,8 @@ impl Look for Limit<'_> {
             } else if let Some(why) = kubelet(hand, &pod).await? {
                 Sight::Changed(why)
             } else {
-                let path = format!("/spec/{list}/{}", place.unwrap_or_default());
-                let patch = self.patch(&path, limit);
+                let container = format!("/spec/{list}/{}", place.unwrap_or_default());
+                let patch = self.patch(&container, limit);
                 Sight::Judged(Request::json_patch(
                     &format!("{}/resize", self.path),
                     &patch,
@@ -81,19 +81,19 @@ impl Look for Limit<'_> {
 
 impl Limit<'_> {
     /// It tests exactly what was judged: the status of a pod that keeps being killed moves all the time.
-    fn patch(&self, path: &str, limit: &Value) -> Value {
-        let memory = |part: &str| format!("{path}/resources/{part}/memory");
+    fn patch(&self, container: &str, limit: &Value) -> Value {
+        let memory = |part: &str| format!("{container}/resources/{part}/memory");
         let to = self.to.limit.to_string();
-        let mut patch = vec![
+        let mut steps = vec![
             json!({"op": "test", "path": "/metadata/uid", "value": &*self.wanted.uid}),
-            json!({"op": "test", "path": format!("{path}/name"), "value": &*self.to.container}),
+            json!({"op": "test", "path": format!("{container}/name"), "value": &*self.to.container}),
             json!({"op": "test", "path": memory("limits"), "value": limit}),
             json!({"op": "replace", "path": memory("limits"), "value": to}),
         ];
         if self.to.guaranteed {
-            patch.push(json!({"op": "replace", "path": memory("requests"), "value": to}));
+            steps.push(json!({"op": "replace", "path": memory("requests"), "value": to}));
         }
-        Value::Array(patch)
+        Value::Array(steps)
     }
 }
 

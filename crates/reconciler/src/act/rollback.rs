@@ -80,32 +80,11 @@ async fn revision(
     };
     let mut seen = parse(&json)?;
     // Never by index: that panics where an answer holds a list instead of a map.
-    let template = seen.pointer_mut(template::pointer(kind)).map(Value::take);
-    let template = template.unwrap_or_default();
+    let found = seen.pointer_mut(template::pointer(kind)).map(Value::take);
+    let found = found.unwrap_or_default();
     let same = seen["metadata"]["uid"] == *wanted.uid
-        && Some(template::hash(&template).as_str()) == wanted.to.as_deref();
-    Ok(same.then(|| as_released(template)))
-}
-
-/// The template as it was released: what its controller and restarts added is left out.
-fn as_released(mut template: Value) -> Value {
-    if let Some(template) = template.as_object_mut() {
-        template.remove("$patch");
-    }
-    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("creationTimestamp");
-        if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
-            labels.remove("pod-template-hash");
-        }
-        if let Some(marks) = metadata
-            .get_mut("annotations")
-            .and_then(Value::as_object_mut)
-        {
-            marks.retain(|key, _| !key.ends_with("/restartedAt"));
-        }
-        metadata.retain(|_, map| map.as_object().is_none_or(|map| !map.is_empty()));
-    }
-    template
+        && Some(template::hash(&found).as_str()) == wanted.to.as_deref();
+    Ok(same.then(|| template::as_released(found)))
 }
 
 fn patch(meta: &Value, template: &Value, record: &str) -> Value {
@@ -130,7 +109,7 @@ mod tests {
             "spec": {"containers": []}, "$patch": "replace",
         });
         let before = template::hash(&template);
-        let released = as_released(template);
+        let released = template::as_released(template);
         assert_eq!(
             released,
             json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}})

@@ -396,3 +396,29 @@ async fn hints_that_nobody_may_read_keep_nothing_from_being_ready() {
     assert!(!others.contains("events"), "{others}");
     assert!(bench.health.ages().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_the_cluster_does_not_know_has_no_objects() {
+    let mut bench = Bench::new(Source::Rollouts, Settings::default()).await;
+    assert_eq!(bench.within(240).await, ["list", "listed"]);
+    assert!(!bench.health.ready().unwrap_err().contains("rollouts"));
+    // It is looked for again before its absence is no longer believed.
+    assert_eq!(bench.within(120).await, ["list", "listed"]);
+    assert!(!bench.health.ready().unwrap_err().contains("rollouts"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_installed_later_is_seen_five_minutes_later() {
+    let server = Server::new(Settings::default());
+    server.put(json!({
+        "apiVersion": "autoscaling.k8s.io/v1", "kind": "VerticalPodAutoscaler",
+        "metadata": {"namespace": "shop", "name": "web"},
+    }));
+    let lists = Matcher::any()
+        .resource("verticalpodautoscalers")
+        .verb(Verb::List);
+    server.fault(lists.first(1), FaultKind::status(404, "NotFound"));
+    let mut bench = Bench::on(server, Source::VerticalAutoscalers).await;
+    assert_eq!(bench.within(200).await, ["list", "listed"]);
+    assert_eq!(bench.within(101).await[..3], ["list", "object", "listed"]);
+}

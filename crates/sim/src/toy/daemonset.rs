@@ -32,7 +32,9 @@ impl DaemonSets {
         }
         let (pods, revisions) = (by_controller(objects, "Pod"), Revisions::of(objects));
         let nodes = nodes(objects);
-        for set in sets.iter().filter(|set| !is_going(set)) {
+        // What no API server would have admitted stays as it was put.
+        let whole = |set: &&Arc<Value>| !is_going(set) && set["spec"]["selector"].is_object();
+        for set in sets.iter().filter(whole) {
             let mine = pods.get(uid(set)).map_or(&[][..], Vec::as_slice);
             let made = self.made.entry(uid(set).to_owned()).or_default();
             let present = revisions.present(objects, set);

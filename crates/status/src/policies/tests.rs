@@ -1,6 +1,6 @@
 //! How often and what is written.
 
-use kubemend_api::PolicyStatus;
+use kubemend_api::{PolicyStatus, StrategyStatus};
 use kubemend_sim::{Server, Settings};
 
 use super::*;
@@ -22,7 +22,7 @@ fn report(server: &Server, targets: i64, changed: bool) -> Reports {
             status,
             changed,
         }],
-        config: None,
+        ..Reports::default()
     }
 }
 
@@ -99,4 +99,33 @@ async fn a_successor_of_the_same_name_and_a_standby_are_spared() {
     reports.send_replace(report(&server, 3, true));
     seconds(20).await;
     assert_eq!(server.trace().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strategy_is_told_like_a_policy() {
+    let (server, reports, _lease) = bench().await;
+    let kind = "ClusterRecoveryStrategy";
+    server.put(json!({
+        "apiVersion": "kubemend.io/v1alpha1", "kind": kind, "metadata": {"name": "crash-loop"},
+    }));
+    let strategy = server.get(kind, "", "crash-loop").expect("the strategy");
+    let uid = strategy["metadata"]["uid"].as_str().unwrap_or_default();
+    let status = StrategyStatus {
+        used_by: 3,
+        ..StrategyStatus::default()
+    };
+    let report = StrategyReport {
+        source: Source::ClusterStrategies,
+        name: Name::new("", "crash-loop"),
+        uid: uid.into(),
+        status,
+        changed: true,
+    };
+    reports.send_replace(Reports {
+        strategies: vec![report],
+        ..Reports::default()
+    });
+    seconds(1).await;
+    let strategy = server.get(kind, "", "crash-loop").expect("the strategy");
+    assert_eq!(strategy["status"]["usedBy"], 3);
 }
