@@ -160,6 +160,11 @@ impl Lab {
         (1..=self.record.nodes).map(node).collect()
     }
 
+    /// Drops every packet that comes into the pod with that address, until a new pod replaces it.
+    pub fn silence_pod(&self, address: &str) -> Result<()> {
+        network::silence_pod(&self.paths.nodes(), address)
+    }
+
     /// True if KWOK plays the nodes and no container runs.
     pub fn is_fake(&self) -> bool {
         self.record.fake

@@ -22,6 +22,5 @@ mod teardown;
 
 pub use binaries::build;
 pub use lab::{Lab, Options};
-pub use network::silence_pod;
 pub use node::Node;
 pub use pack::pack;

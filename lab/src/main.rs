@@ -190,7 +190,7 @@ fn act(action: Action) -> Result<()> {
             break_node(node.with_context(|| format!("there is no {name}"))?, fault)?;
         }
         Action::Break(Target::Pod { address, fault }) => match fault {
-            PodFault::Silence => kubemend_lab::silence_pod(&address)?,
+            PodFault::Silence => running()?.silence_pod(&address)?,
         },
         Action::Break(Target::Apiserver { fault }) => {
             let start = Instant::now();

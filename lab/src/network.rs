@@ -82,30 +82,35 @@ impl Place {
 
 /// Drops every packet that comes into the pod with that address, in its own network namespace: its process runs on,
 /// and nobody gets an answer. A new pod has a new namespace.
-pub fn silence_pod(address: &str) -> Result<()> {
-    let namespace = pod_namespace(address)?;
+pub(crate) fn silence_pod(nodes: &Path, address: &str) -> Result<()> {
+    let namespace = pod_namespace(nodes, address)?;
     tool(&format!(
-        "ip netns exec {namespace} iptables -w -I INPUT -i eth0 -j DROP"
+        "nsenter --net={} iptables -w -I INPUT -i eth0 -j DROP",
+        namespace.display()
     ))
     .map(drop)
 }
 
-/// The CNI names the network namespaces of pods `cni-<uuid>`.
-fn pod_namespace(address: &str) -> Result<String> {
-    let all = tool("ip netns list")?;
-    let mut names = all
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|name| name.starts_with("cni-"));
-    let has = |name: &&str| {
-        // One that is just going away has no link to show.
-        let shown = tool(&format!("ip -n {name} -o -4 addr show dev eth0"));
-        shown.is_ok_and(|shown| shown.contains(&format!(" {address}/")))
-    };
-    let found = names.find(has);
-    found
-        .map(str::to_owned)
-        .with_context(|| format!("no pod of this lab has the address {address}"))
+/// The CNI names the network namespaces of pods `cni-<uuid>`, and containerd keeps them below its node's folder.
+fn pod_namespace(nodes: &Path, address: &str) -> Result<PathBuf> {
+    const KEPT: &str = "containerd/io.containerd.grpc.v1.cri/netns";
+    let wanted = format!(" {address}/");
+    for node in fs::read_dir(nodes)?.flatten() {
+        for namespace in fs::read_dir(node.path().join(KEPT))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let path = namespace.path();
+            let net = format!("nsenter --net={}", path.display());
+            // One that is just going away has no link to show.
+            let shown = tool(&format!("{net} ip -o -4 addr show dev eth0"));
+            if shown.is_ok_and(|shown| shown.contains(&wanted)) {
+                return Ok(path);
+            }
+        }
+    }
+    bail!("no pod of this lab has the address {address}")
 }
 
 /// The state folder of the lab that has the bridge, hence the nodes of this machine.

@@ -143,8 +143,8 @@ pub(crate) const MUTANTS: [Mutant; 26] = [
         "old pods are judged",
         "crates/engine/src/verify.rs",
         (
-            ".filter(|one| answers_for(one, view, attempt))\n        .copied()",
-            ".filter(|one| !answers_for(one, view, attempt))\n        .copied()",
+            ".filter(|one| answers_for(one, view, episode, attempt))\n        .copied()",
+            ".filter(|one| !answers_for(one, view, episode, attempt))\n        .copied()",
         ),
         "the verdict is about pods that the act did not make",
     ),

@@ -81,8 +81,9 @@ async fn freeze_and_thaw(source: Source) {
 
 #[test]
 fn each_view_that_freezes_is_told_and_stops_all_acts_until_it_is_back() {
-    // Without hints nothing stops.
-    for source in Source::ALL.into_iter().filter(|one| !one.is_hint()) {
+    // Without hints nothing stops, and this cluster does not know Rollouts: of those there is nothing to freeze.
+    let freezes = |one: &Source| !one.is_hint() && *one != Source::Rollouts;
+    for source in Source::ALL.into_iter().filter(freezes) {
         play::alone(freeze_and_thaw(source));
     }
 }

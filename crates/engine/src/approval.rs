@@ -5,7 +5,9 @@
 //! approve, nor in another's name. So an answer to one attempt is none to the next.
 
 use kubemend_api::Mode;
+use kubemend_api::actions::ActionName;
 
+use crate::action;
 use crate::episode::{Approved, Awaited, Episode, Outcome};
 use crate::facts::Text;
 use crate::guard::Case;
@@ -85,6 +87,10 @@ pub fn next_attempt(episode: &Episode, step: &str) -> u32 {
 /// matches and is not suspended.
 pub fn terms(case: &Case<'_>) -> Option<(Approval, String)> {
     let step: &Step = case.step;
+    // What a rollback left behind goes with the approval that let it begin.
+    if step.action_name() == ActionName::Rollback && action::is_unfinished(case) {
+        return None;
+    }
     if let Some(own) = step.approval {
         return Some((own, format!("step {} requires it", step.name)));
     }

@@ -183,10 +183,13 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
+/// The schema of a record holds so many characters of a reason.
+const MESSAGE_MAX: usize = 256;
+
 fn skipped(step: &Step, skip: &Skip) -> Skipped {
     Skipped {
         step: step.name.clone(),
         reason: skip.reason().into(),
-        message: Some(skip.to_string()),
+        message: Some(skip.to_string().chars().take(MESSAGE_MAX).collect()),
     }
 }

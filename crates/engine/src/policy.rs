@@ -302,7 +302,8 @@ impl Policy {
 
     /// Pods are healed by choice only: one that names no kinds means workloads.
     fn covers_kind(&self, kind: WorkloadKind) -> bool {
-        let unsaid = kind != WorkloadKind::Pod || self.targets.names.is_some();
+        // Who only restricts means everything that others may select.
+        let unsaid = kind != WorkloadKind::Pod || self.targets.names.is_some() || !self.answers;
         let kinds = self.targets.kinds.as_ref();
         kinds.map_or(unsaid, |kinds| kinds.contains(&kind))
     }

@@ -1,6 +1,7 @@
 //! Proof of health: a revision is marked once it has proven itself for as long as a chain asks.
 
 use kubemend_api::actions::RollbackTo;
+use kubemend_api::targets::WorkloadKind;
 use kubemend_api::{Action, Duration, Mode};
 
 use crate::claim;
@@ -61,6 +62,10 @@ fn current<'a>(world: &'a World, key: &TargetKey) -> Option<&'a RevisionFacts> {
 
 /// Nothing is left to prove: no chain asks, or the present revision has proven the longest.
 pub(crate) fn is_proven(world: &World, key: &TargetKey) -> bool {
+    // Pods without a workload have no template that could prove itself.
+    if key.kind == WorkloadKind::Pod {
+        return true;
+    }
     let Some(longest) = all_asked(world, key).pop() else {
         return true;
     };

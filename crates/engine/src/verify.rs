@@ -115,7 +115,9 @@ pub fn judge(
 
 /// An owner of a kind that is not watched does not say how many pods it wants: as many as were taken away.
 fn are_back(view: &View<'_>, attempt: &Attempt, judged: &[PodView<'_>]) -> bool {
-    view.key.kind != WorkloadKind::Pod || judged.len() >= attempt.units() as usize
+    view.key.kind != WorkloadKind::Pod
+        || attempt.action == ActionName::DeletePod
+        || judged.len() >= attempt.units() as usize
 }
 
 /// Pods that the act could not name yet, and that another intent would: it went one by one.

@@ -23,9 +23,9 @@ async fn it_raises_the_limit_and_leaves_the_template_alone() {
     );
     assert_eq!(container["image"], "web:2");
     assert_eq!(bench.object("Deployment", "web"), before);
-    let proposal = bench.object("HealingEvent", support::RECORD)["status"]["proposal"].clone();
+    let patch = bench.object("HealingEvent", support::RECORD)["status"]["templatePatch"].clone();
     assert_eq!(
-        proposal,
+        patch,
         r#"{"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"96Mi"}}}]}}}}"#
     );
 }

@@ -27,7 +27,9 @@ pub(crate) fn write(objects: &mut Objects, request: &Request) -> Result<Reply, R
     }
     let mut new = (*old).clone();
     for list in LISTS {
-        for container in new["spec"][list].as_array_mut().into_iter().flatten() {
+        // An index would put a null where there is no such list.
+        let all = new["spec"].get_mut(list).and_then(Value::as_array_mut);
+        for container in all.into_iter().flatten() {
             let mut all = wanted["spec"][list].as_array().into_iter().flatten();
             let same = all.find(|one| one["name"] == container["name"]);
             if let Some(same) = same.filter(|one| !one["resources"].is_null()) {

@@ -24,9 +24,11 @@ use crate::transient;
 type Right = (String, String);
 
 /// Needed too, but not in every run.
-const RARE: [(&str, &str); 2] = [
-    ("create", "leases"),     // only in a new cluster
-    ("get", "healingevents"), // only where the reply to a write was lost
+const RARE: [(&str, &str); 4] = [
+    ("create", "leases"),                // only in a new cluster
+    ("get", "healingevents"),            // only where the reply to a write was lost
+    ("watch", "rollouts"),               // only where the kind is installed
+    ("watch", "verticalpodautoscalers"), // the same
 ];
 
 /// The process of the other stories makes room, the pod heals, and nothing is granted in vain.

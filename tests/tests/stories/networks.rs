@@ -30,7 +30,8 @@ pub(crate) async fn packets_are_lost(scene: Rc<Scene>) -> Result<()> {
     let pods = namespace.ready_pods("web", 2, 60).await?;
     let (lost, spared) = (&pods[0], &pods[1]);
     let address = lost.status.as_ref().and_then(|one| one.pod_ip.as_deref());
-    kubemend_lab::silence_pod(address.context("the pod has no address")?)?;
+    let address = address.context("the pod has no address")?;
+    scene.cluster.lab().silence_pod(address)?;
 
     let record = namespace.record_in("Recovered", 120).await?;
 
@@ -65,7 +66,8 @@ pub(crate) async fn the_node_is_named(scene: Rc<Scene>) -> Result<()> {
         .await?;
     let pod = namespace.ready_pods("web", 1, 60).await?.remove(0);
     let address = pod.status.as_ref().and_then(|one| one.pod_ip.as_deref());
-    kubemend_lab::silence_pod(address.context("the pod has no address")?)?;
+    let address = address.context("the pod has no address")?;
+    scene.cluster.lab().silence_pod(address)?;
 
     let record = namespace.record_in("Exhausted", 90).await?;
 
@@ -80,10 +82,10 @@ pub(crate) async fn the_node_is_named(scene: Rc<Scene>) -> Result<()> {
 /// A hook fails after the start, in each pod that is born soon: no field of the pod says so, an event does.
 pub(crate) async fn a_hook_fails(scene: Rc<Scene>) -> Result<()> {
     let namespace = scene.namespace().await?;
-    let trigger = "{event: {reasons: [FailedPostStartHook], count: 2, window: 5m}}";
+    let trigger = "{event: {reasons: [FailedPostStartHook], count: 3, window: 5m}}";
     let policy = Policy::with_steps(&[RESTART_ONCE]).when("hook", trigger);
     namespace.apply(&policy.yaml()).await?;
-    let hook = good_from(15);
+    let hook = good_from(12);
     let member = format!("lifecycle: {{postStart: {{exec: {{command: [sh, -c, {hook:?}]}}}}}}");
     namespace
         .apply(&App::running(HEALTHY).with(&member).yaml())

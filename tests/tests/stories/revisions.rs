@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, StatefulSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::ResourceExt as _;
-use kube::api::ListParams;
 use kubemend_api::{HealingEvent, annotations};
 use kubemend_tests::namespace::{Namespace, uids};
 use kubemend_tests::policy::{Policy, ROLLBACK};
@@ -69,7 +68,7 @@ pub(crate) async fn daemon_set(scene: Rc<Scene>) -> Result<()> {
         app.placed("tolerations: []").ready_when_ok()
     };
     namespace.apply(&app(HEALTHY).yaml()).await?;
-    let good = proves_itself(&namespace, nodes(&scene).await?).await?;
+    let good = proves_itself(&namespace, nodes(&scene)).await?;
     namespace.apply(&app(CRASHES).yaml()).await?;
 
     let record = namespace.record_in("Recovered", 180).await?;
@@ -90,9 +89,8 @@ pub(crate) async fn daemon_set(scene: Rc<Scene>) -> Result<()> {
 }
 
 /// How many pods a `DaemonSet` has in the lab.
-async fn nodes(scene: &Scene) -> Result<usize> {
-    let nodes: kube::Api<k8s_openapi::api::core::v1::Node> = kube::Api::all(scene.cluster.client());
-    Ok(nodes.list(&ListParams::default()).await?.items.len())
+fn nodes(scene: &Scene) -> usize {
+    scene.cluster.lab().nodes().len()
 }
 
 /// Waits until the present revision has proven itself.

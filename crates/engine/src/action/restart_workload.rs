@@ -4,7 +4,7 @@
 //! one out of the history, after which nothing is left to roll back to.
 
 use crate::detect::detector;
-use crate::episode::{Done, Request, Verb};
+use crate::episode::{Attempt, Done, Request, Verb};
 use crate::facts::Updates;
 use crate::guard::Case;
 use crate::health;
@@ -68,7 +68,11 @@ pub(super) fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
 
 /// Somebody else put the restart mark of this episode back to what it was before.
 fn taken_back(case: &Case<'_>) -> bool {
-    let attempts = case.episode.into_iter().flat_map(|one| &one.state.attempts);
+    // A rollback of ours takes the mark along with the template.
+    let rolled = |one: &Attempt| one.requests.iter().any(|one| one.verb == Verb::Rollback);
+    let all = case.episode.map_or(&[][..], |one| &one.state.attempts);
+    let from = all.iter().rposition(rolled).map_or(0, |at| at + 1);
+    let attempts = all[from..].iter();
     let mut restarts = attempts
         .flat_map(|one| &one.requests)
         .filter(|one| one.verb == Verb::Restart && one.result == Some(Done::Applied));

@@ -35,6 +35,11 @@ pub enum NoAnswer {
     Refused,
 }
 
+/// A UUID has 36 characters.
+const UID_MAX: usize = 64;
+/// What the API server admits in events.k8s.io/v1.
+const REASON_MAX: usize = 128;
+
 impl EventFacts {
     /// Reads an event.
     pub fn read(event: &SlimEvent) -> Self {
@@ -54,7 +59,12 @@ impl EventFacts {
             kind: about.kind.as_str().into(),
             about: Name::new(&meta.namespace, &about.name),
             about_uid: about.uid.as_str().into(),
-            warning: event.type_ == "Warning",
+            // Nothing that Kubernetes itself writes is longer, and what is kept has a bound.
+            warning: event.type_ == "Warning"
+                && [&about.uid, &meta.uid]
+                    .iter()
+                    .all(|uid| uid.len() <= UID_MAX)
+                && event.reason.len() <= REASON_MAX,
             reason: event.reason.as_str().into(),
             count: u32::try_from(counts.max().unwrap_or(1).max(1)).unwrap_or(u32::MAX),
             first: times(&event.first_timestamp).or(times(&event.event_time)),

@@ -4,7 +4,7 @@ use kubemend_api::Duration;
 
 use super::Case;
 use crate::approval::{self, Word};
-use crate::episode::{Awaited, Episode, Request};
+use crate::episode::{Attempt, Awaited, Episode, Outcome, Request};
 use crate::explain;
 use crate::hold::{Hold, No, Skip};
 
@@ -47,12 +47,18 @@ pub(super) fn asked(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
     {
         return Ok(());
     }
+    // What had no effect is tried again with its approval, but no longer than that approval lasts.
+    let refused = |one: &&Attempt| one.step == *name && one.outcome == Some(Outcome::NotApplied);
+    let again = episode.last_attempt().filter(refused);
+    let since = again
+        .and_then(|one| one.approved.as_ref())
+        .map_or(now, |one| one.at);
     let asked = approval::waits(episode, name).cloned();
     let asked = asked.unwrap_or_else(|| Awaited {
         step: name.clone(),
         attempt: approval::next_attempt(episode, name),
-        since: now,
-        until: now.plus(terms.expires),
+        since,
+        until: since.plus(terms.expires),
     });
     let acts: Vec<_> = intent.iter().map(explain::request).collect();
     let (what, who) = (brief(&acts.join(", ")), brief(&who));

@@ -8,6 +8,7 @@ use super::Case;
 use crate::cause;
 use crate::episode::Request;
 use crate::hold::{Hold, No, Skip};
+use crate::policy::Step;
 
 pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     let Some(shared) = &case.cause else {
@@ -17,6 +18,14 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
         return Ok(());
     }
     let of_a_release = shared.sign.kind != CauseKind::Node && cause::released_lately(case.view);
+    let hands_over = |one: &Step| {
+        one.action_name() == ActionName::EscalateToNode
+            && super::useless(case.trigger.name(), ActionName::EscalateToNode).is_none()
+    };
+    if shared.sign.kind == CauseKind::Node && case.later.iter().any(hands_over) {
+        let why = "what fails lies on a node that others share, and a later step hands it over";
+        return Err(Skip::CannotHelp { why }.into());
+    }
     if of_a_release && super::rollback_follows(case) {
         let why = "what fails came with a release that others share, and a later step rolls back";
         return Err(Skip::CannotHelp { why }.into());

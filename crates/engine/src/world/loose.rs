@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use kubemend_api::targets::WorkloadKind;
 
 use super::{Pod, Progress, Workload, World};
-use crate::facts::{Labels, Name, Owner, PodFacts, TargetKey, Text, Updates, WorkloadFacts};
+use crate::facts::{Labels, Name, Owner, Phase, PodFacts, TargetKey, Text, Updates, WorkloadFacts};
 use crate::moment::Moment;
 use crate::policy::Policy;
 use crate::source::Source;
@@ -67,7 +67,12 @@ impl World {
     pub(super) fn loose_pods(&self, key: &TargetKey, uid: &Text) -> Vec<&Pod> {
         if key.is_bare() {
             let pod = self.pods.get(&key.as_name());
-            let own = pod.filter(|one| one.facts.owner.is_none() && one.facts.uid == *uid);
+            // What came to a good end is no patient.
+            let own = pod.filter(|one| {
+                one.facts.owner.is_none()
+                    && one.facts.uid == *uid
+                    && one.facts.phase != Phase::Succeeded
+            });
             return own.into_iter().collect();
         }
         let of_uid = self.revisions_by_owner.get(uid).into_iter().flatten();

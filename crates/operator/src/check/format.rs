@@ -23,8 +23,15 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
         "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$" => {
             label_key(text)
         }
+        "^[*]?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?[*]?$" => label(starless(text)),
         _ => return None,
     })
+}
+
+/// Without one asterisk at either end.
+fn starless(text: &str) -> &str {
+    let text = text.strip_prefix('*').unwrap_or(text);
+    text.strip_suffix('*').unwrap_or(text)
 }
 
 /// Whether the text has the format of a CRD; `None` for a format that is not known here.
