@@ -32,12 +32,7 @@ pub async fn answer(
             options.record
         );
     };
-    let config = cluster::config(access).await?;
-    let namespace = options
-        .namespace
-        .clone()
-        .unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).context("the API server cannot be addressed")?;
+    let (client, namespace) = cluster::place(access, options.namespace.as_deref()).await?;
     let user = myself(client.clone()).await?;
     let records: Api<HealingEvent> = Api::namespaced(client, &namespace);
     let record = records

@@ -32,6 +32,14 @@ pub async fn config(access: &Access) -> Result<Config> {
     Ok(config)
 }
 
+/// A client, and the namespace that is meant: the one that was named, else the kubeconfig's own.
+pub async fn place(access: &Access, named: Option<&str>) -> Result<(kube::Client, String)> {
+    let config = config(access).await?;
+    let namespace = named.unwrap_or(&config.default_namespace).to_owned();
+    let client = kube::Client::try_from(config).context("the API server cannot be addressed")?;
+    Ok((client, namespace))
+}
+
 /// A client for the commands that people type.
 pub async fn client(access: &Access) -> Result<kube::Client> {
     kube::Client::try_from(config(access).await?).context("the API server cannot be addressed")

@@ -4,7 +4,6 @@
 use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
-use kube::Client;
 use kubemend_engine::change::{self, Change, Object};
 use kubemend_engine::facts::Name;
 use kubemend_engine::proposal::{self, Literals, Proposal};
@@ -29,12 +28,7 @@ pub async fn patch(access: &Access, options: &Patch, out: &mut dyn Write) -> Res
             options.record
         );
     };
-    let config = cluster::config(access).await?;
-    let namespace = options
-        .namespace
-        .clone()
-        .unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).context("the API server cannot be addressed")?;
+    let (client, namespace) = cluster::place(access, options.namespace.as_deref()).await?;
     let name = Name::new(&namespace, &name);
     let json = match call::send(
         &client,
