@@ -20,7 +20,7 @@ use kubemend_tests::record;
 use kubemend_tests::stage::Scene;
 use serde_json::json;
 
-use crate::storm::{grant, records};
+use crate::storm::{EAGER, grant, records};
 
 const APPS: usize = 200;
 const NODE: &str = "hollow";
@@ -124,20 +124,7 @@ impl Hollow {
 
 /// As the storm's apps, without containers that run.
 fn apps() -> String {
-    let mut all = "
-apiVersion: kubemend.io/v1alpha1
-kind: HealingPolicy
-metadata: {name: all}
-spec:
-  mode: Enforce
-  targets: {all: true}
-  rules:
-  - name: probes
-    when: {probeFailing: {probes: [Readiness], for: 10s}}
-    steps: [{name: restart, action: {restartPod: {}}, verify: {stableFor: 5s}}]
-  budget: {concurrent: 400, actsPerHour: 1000}
-"
-    .to_owned();
+    let mut all = EAGER.to_owned();
     for number in 0..APPS {
         // Writing into a String cannot fail.
         let _ = write!(

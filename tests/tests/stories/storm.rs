@@ -16,6 +16,21 @@ use kubemend_tests::stage::Scene;
 /// So many apps; a storm begins at half of them.
 const APPS: usize = 20;
 
+/// Restarts whatever is not ready, and no budget holds it: only the storm can.
+pub(crate) const EAGER: &str = "
+apiVersion: kubemend.io/v1alpha1
+kind: HealingPolicy
+metadata: {name: all}
+spec:
+  mode: Enforce
+  targets: {all: true}
+  rules:
+  - name: probes
+    when: {probeFailing: {probes: [Readiness], for: 10s}}
+    steps: [{name: restart, action: {restartPod: {}}, verify: {stableFor: 5s}}]
+  budget: {concurrent: 400, actsPerHour: 1000}
+";
+
 /// With a storm that these apps alone can make.
 pub(crate) async fn holds_everything(scene: Rc<Scene>) -> Result<()> {
     let namespace = scene.namespace().await?;
@@ -61,20 +76,7 @@ async fn outage(namespace: &Namespace) -> Result<()> {
 
 /// Every app is ready as long as a file is there that they share, as if it were their database.
 fn apps(namespace: &str) -> String {
-    let mut all = "
-apiVersion: kubemend.io/v1alpha1
-kind: HealingPolicy
-metadata: {name: all}
-spec:
-  mode: Enforce
-  targets: {all: true}
-  rules:
-  - name: probes
-    when: {probeFailing: {probes: [Readiness], for: 10s}}
-    steps: [{name: restart, action: {restartPod: {}}, verify: {stableFor: 5s}}]
-  budget: {concurrent: 40, actsPerHour: 1000}
-"
-    .to_owned();
+    let mut all = EAGER.to_owned();
     for number in 0..APPS {
         // Writing into a String cannot fail.
         let _ = write!(
