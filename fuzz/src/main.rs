@@ -130,7 +130,7 @@ fn one_turn(target: &Target, seed: u64) -> Tally {
             let why: String = why.chars().take(600).collect();
             match corpus::save(target.name, &input) {
                 Ok(path) => println!(
-                    "FAILED {}: {why}\n  again: cargo run -p kubemend-fuzz -- --target {} --replay {}",
+                    "FAILED {}: {why}\n  again: cargo run --bin kubemend-fuzz -- --target {} --replay {}",
                     target.name,
                     target.name,
                     path.display()

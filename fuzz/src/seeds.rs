@@ -176,6 +176,12 @@ pub fn object(source: Source) -> Vec<Value> {
                 "updatePolicy": {"updateMode": "Auto"}}})],
         Source::Rollouts => vec![json!({"metadata": meta("web"),
             "spec": {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}})],
+        Source::Jobs => vec![
+            json!({"metadata": {"name": "web-5c3e1a-69a3d0c0", "namespace": "shop", "uid": "job",
+                "resourceVersion": "8", "annotations": {"kubemend.io/job-template": "a1b2c3d4e5f60718"}},
+            "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
+                "message": "Job has reached the specified backoff limit", "lastTransitionTime": "2026-03-01T00:00:00Z"}]}}),
+        ],
         Source::Policies => vec![policy("shop", 0), policy("shop", 1), policy("shop", 2)],
         Source::ClusterPolicies => vec![
             json!({"metadata": {"name": "everywhere", "uid": "cp", "resourceVersion": "9"},

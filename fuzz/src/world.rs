@@ -144,6 +144,7 @@ fn is_elsewhere(source: Source, change: &Change) -> bool {
             Object::DisruptionBudget(one) => one.name.namespace.clone(),
             Object::Claim(one) => one.name.namespace.clone(),
             Object::Event(one) => one.name.namespace.clone(),
+            Object::Job(one) => one.name.namespace.clone(),
             Object::Policy(one) => one.metadata.namespace.as_deref().unwrap_or_default().into(),
             Object::Strategy(one) => one.metadata.namespace.as_deref().unwrap_or_default().into(),
             Object::Record(one) => one.id.namespace.clone(),
@@ -174,7 +175,7 @@ fn written(effect: &Effect) {
         | Effect::Write(episode)
         | Effect::Act(episode, _)
         | Effect::Undo(episode)
-        | Effect::Rehearse(episode) => round_trip(episode),
+        | Effect::Rehearse(episode, _) => round_trip(episode),
         Effect::Prune(_) | Effect::Prove { .. } => {}
     }
 }

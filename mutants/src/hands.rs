@@ -54,8 +54,8 @@ pub(crate) const MUTANTS: [Mutant; 11] = [
         "a conflict counts as applied",
         "crates/reconciler/src/act.rs",
         (
-            "Err(failure @ (Failure::Conflict(_) | Failure::Invalid(_))) => refused = failure,",
-            "Err(failure @ (Failure::Conflict(_) | Failure::Invalid(_))) => { refused = failure; let _ = &refused; return Answer::applied(None); }",
+            "Err(failure) if may_stand(&failure) => refused = failure,",
+            "Err(failure) if may_stand(&failure) => { refused = failure; let _ = &refused; return Answer::applied(None); }",
         ),
         Proof::Replies,
         "nothing was done, and the record says it was",

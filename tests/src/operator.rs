@@ -293,9 +293,9 @@ pub fn binary() -> Result<PathBuf> {
         .map(|folder| folder.join("kubemend"));
     match built {
         Some(built) if built.exists() => Ok(built),
-        _ => bail!(
-            "the operator is not built; run `cargo build -p kubemend-operator` or set KUBEMEND_BIN"
-        ),
+        _ => {
+            bail!("the operator is not built; run `cargo build --bin kubemend` or set KUBEMEND_BIN")
+        }
     }
 }
 

@@ -29,6 +29,8 @@ one_of! {
         "Removes pods that have ended, Failed or Succeeded, and nothing else. Example: {}";
     escalate_to_node: EscalateToNode = "escalateToNode", "escalate_to_node",
         "Hands the failure over to the node that the failing pods share; nodes are not healed yet, so the record names it. Example: {}";
+    job: Job = "job", "run_job",
+        "Runs a Job in the target's namespace and waits for its end; only in a ClusterRecoveryStrategy that names its namespaces. Example: {image: \"tools:1\", command: [\"/bin/clean\"]}";
     wait: Wait = "wait", "wait",
         "Does nothing but look whether it heals by itself within verify.timeout. Example: {}";
 }
@@ -142,6 +144,45 @@ fn half_more() -> Factor {
 
 fn twice() -> Factor {
     Factor::hundredths(200)
+}
+
+/// Runs a Job with one container, which finds the episode in its environment. Its pod may do nothing that the
+/// Pod Security Standard Restricted forbids, and it is not tried again by itself.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.timeout) || duration(self.timeout) >= duration('5s')").message("job.timeout is too short; write at least 5s"))]
+#[x_kube(validation = ::kube_core::Rule::new("!has(self.timeout) || duration(self.timeout) <= duration('1h')").message("job.timeout is too long; write at most 1h"))]
+pub struct Job {
+    /// The container's image. Example: "registry.example.com/tools:1.4"
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"^[^\s]+$"))]
+    pub image: String,
+    /// The program and its first arguments; absent: the image's own. Example: [/bin/clean, --pods, $(KUBEMEND_PODS)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20), inner(length(max = 4000)))]
+    pub command: Option<Vec<String>>,
+    /// Its further arguments. Example: [--dry-run]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20), inner(length(max = 4000)))]
+    pub args: Option<Vec<String>>,
+    /// The ServiceAccount of the target's namespace whose token it gets. Absent: the default one, without a token. Example: cleaner
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub service_account_name: Option<String>,
+    /// The memory that it asks for, and its limit. Example: 128Mi
+    #[serde(default = "small")]
+    pub memory: Memory,
+    /// It is ended after so long, which is a failure. Example: 5m
+    #[serde(default = "five_minutes")]
+    pub timeout: Duration,
+}
+
+fn small() -> Memory {
+    Memory::from_bytes(128 << 20)
+}
+
+fn five_minutes() -> Duration {
+    Duration::from_millis(300_000)
 }
 
 /// Which revision a rollback returns to.

@@ -69,8 +69,10 @@ pub mod annotations {
     pub const APPROVAL: &str = "kubemend.io/approval";
     /// On a ReplicaSet: `<hash>@<since>/<seconds proven>`, written by the operator.
     pub const HEALTHY: &str = "kubemend.io/healthy";
-    /// On a workload that was rolled back or restarted: the `HealingEvent` that did it.
+    /// On a workload that was rolled back or restarted, the `HealingEvent` that did it; on a Job, the one that runs it.
     pub const HEALED_BY: &str = "kubemend.io/healed-by";
+    /// On a Job that a step runs: the hash of the step's template.
+    pub const JOB_TEMPLATE: &str = "kubemend.io/job-template";
     /// On a pod template: where `kubectl rollout restart` writes its time, and the operator too.
     pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 }

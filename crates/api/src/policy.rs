@@ -185,6 +185,7 @@ pub struct PolicyRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 10))]
     #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two steps have the same name; attempts are remembered by name, so rename one"))]
+    #[x_kube(validation = ("self.all(s, !has(s.action.job))", "a job works only in a ClusterRecoveryStrategy that names the namespaces that may use it; write the step there"))]
     pub steps: Option<Vec<Step>>,
     /// The objective for detection to healthy; it is compared with each recovery and never a timeout. Example: 30s
     #[serde(default, skip_serializing_if = "Option::is_none")]

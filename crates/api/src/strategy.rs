@@ -42,6 +42,7 @@ pub struct RecoveryStrategySpec {
     /// The escalation chain, tried in this order; names are unique. Example: [{name: restart, action: {restartPod: {}}}]
     #[schemars(length(min = 1, max = 10))]
     #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two steps have the same name; attempts are remembered by name, so rename one"))]
+    #[x_kube(validation = ("self.all(s, !has(s.action.job))", "a job works only in a ClusterRecoveryStrategy that names the namespaces that may use it; write the step there"))]
     pub steps: Vec<Step>,
 }
 
@@ -74,7 +75,13 @@ pub struct RecoveryStrategySpec {
     crates(kube_core = "::kube_core")
 )]
 #[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ::kube_core::Rule::new("has(self.namespaces) || self.steps.all(s, !has(s.action.job))").message("a job runs with rights in its namespace; write spec.namespaces, which names those that may use this strategy"))]
 pub struct ClusterRecoveryStrategySpec {
+    /// The only namespaces whose targets it may heal; needed beside a job. Absent: all. Example: [shop]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 63)))]
+    #[x_kube(merge_strategy = ::kube_core::ListMerge::Set)]
+    pub namespaces: Option<Vec<String>>,
     /// The escalation chain, tried in this order; names are unique. Example: [{name: restart, action: {restartPod: {}}}]
     #[schemars(length(min = 1, max = 10))]
     #[x_kube(validation = ("self.all(a, self.exists_one(b, b.name == a.name))", "two steps have the same name; attempts are remembered by name, so rename one"))]

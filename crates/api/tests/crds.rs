@@ -1,4 +1,4 @@
-//! The committed CRDs are the ones that the types make. `UPDATE=1 cargo test -p kubemend-api --test crds` rewrites them.
+//! The committed CRDs are the ones that the types make. `UPDATE=1 make crds` rewrites them.
 
 #![allow(clippy::unwrap_used)]
 

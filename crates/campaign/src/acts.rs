@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kubemend_api::annotations;
 use kubemend_engine::facts::template;
 use kubemend_operator::lease;
 use kubemend_sim::{Entry, Key, Objects, WriteEvent};
@@ -76,6 +77,7 @@ fn effect<'a>(
         ("pods", "") if event.deleted || changed("/metadata/deletionTimestamp") => {
             Ok(Some(("Delete", event)))
         }
+        ("jobs", "") if event.previous.is_none() => Ok(Some(("Run", event))),
         ("pods", "resize") if changed("/spec/containers") => Ok(Some(("Resize", event))),
         ("deployments" | "statefulsets", "scale") if changed("/spec/replicas") => {
             Ok(Some(("Scale", event)))
@@ -124,6 +126,12 @@ fn announced<'a>(
                                 one["name"] == event.key.name.as_str()
                                     && one["uid"] == uid
                                     && moves(one, before, &event.object, limit)
+                            }
+                            "Run" => {
+                                one["name"] == event.key.name.as_str()
+                                    && one["to"]
+                                        == event.object["metadata"]["annotations"]
+                                            [annotations::JOB_TEMPLATE]
                             }
                             "Scale" => this_target && moves(one, before, &event.object, replicas),
                             "Restart" => {

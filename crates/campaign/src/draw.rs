@@ -197,7 +197,7 @@ fn event(dice: &mut Dice, workloads: &[Workload], policies: &[Policy]) -> Event 
         22 => Event::LoseReplies(dice.pick(&[100, 500, 1_000]), dice.seconds(5, 60)),
         23 => Event::Slow(dice.seconds(1, 12), dice.seconds(5, 60)),
         24 => Event::Deny(
-            dice.pick(&["pods", "deployments", "healingevents"]),
+            dice.pick(&["pods", "deployments", "healingevents", "jobs"]),
             dice.seconds(5, 60),
         ),
         25 => Event::Crash(dice.below(2)),

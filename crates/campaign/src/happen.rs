@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::actors;
 use crate::history::{Event, History, Policy, Workload};
-use crate::manifests::{self, CHAINS, PERSON};
+use crate::manifests::{self, PERSON};
 use crate::process::PREFIX;
 use crate::stage::Stage;
 
@@ -51,7 +51,7 @@ pub(crate) async fn happen(stage: Arc<Stage>, history: Arc<History>, event: Even
         Event::Autoscale(at) => actors::autoscale(&stage, workload(at)).await,
         Event::Gitops(at) => actors::revert(&stage, workload(at)).await,
         Event::EditChain(at, to) => edit(server, policy(at), |spec| {
-            spec["rules"][0]["steps"] = CHAINS[*to]();
+            manifests::answer(&mut spec["rules"][0], *to);
         }),
         Event::EditMode(at, mode) => edit(server, policy(at), |spec| spec["mode"] = json!(mode)),
         Event::EditBudget(at, acts) => edit(server, policy(at), |spec| {

@@ -12,7 +12,7 @@ pub(crate) const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 type Chain = fn() -> Value;
 
 /// The chains that policies choose from; short waits, so that a run ends soon.
-pub(crate) const CHAINS: [Chain; 9] = [
+pub(crate) const CHAINS: [Chain; 10] = [
     || json!([restart(2)]),
     || json!([restart(2), scale(), rollback()]),
     || json!([rollback(), restart(1)]),
@@ -26,10 +26,14 @@ pub(crate) const CHAINS: [Chain; 9] = [
     || json!([roll(), rollback()]),
     || json!([wait(), roll()]),
     || json!([asked(), rollback()]),
+    || json!([job("mends"), job("fails"), restart(2)]),
 ];
 
 /// The chain whose first step waits for a person.
 pub(crate) const ASKS: usize = 8;
+
+/// The chain with Jobs, which only a strategy of the cluster may have.
+const JOBS: usize = 9;
 
 /// The step that no act is made for without an approval, and who gives it.
 pub(crate) const ASKED: &str = "asked";
@@ -60,6 +64,32 @@ fn roll() -> Value {
 fn resize() -> Value {
     json!({"name": "resize", "action": {"resizeMemory": {}}, "verify": verify(),
         "attempts": {"max": 2, "backoff": {"initial": "5s", "factor": 1}}})
+}
+
+fn job(image: &str) -> Value {
+    json!({"name": image, "action": {"job": {"image": image, "timeout": "30s"}}, "verify": verify(),
+        "attempts": {"max": 2, "backoff": {"initial": "5s", "factor": 1}}})
+}
+
+/// Lets the chain of that number answer a rule.
+pub(crate) fn answer(rule: &mut Value, chain: usize) {
+    let (steps, named) = if chain == JOBS {
+        let named = json!({"kind": "ClusterRecoveryStrategy", "name": "jobs"});
+        (Value::Null, named)
+    } else {
+        (CHAINS[chain](), Value::Null)
+    };
+    rule["steps"] = steps;
+    rule["strategyRef"] = named;
+}
+
+/// The strategy with Jobs.
+pub(crate) fn strategy() -> Value {
+    json!({
+        "apiVersion": "kubemend.io/v1alpha1", "kind": "ClusterRecoveryStrategy",
+        "metadata": {"name": "jobs"},
+        "spec": {"namespaces": ["shop", "bank"], "steps": CHAINS[JOBS]()},
+    })
 }
 
 fn wait() -> Value {
@@ -158,13 +188,13 @@ pub(crate) fn policy(one: &Policy) -> Value {
         "spec": {
             "mode": "Enforce", "targets": targets,
             "rules": [
-                {"name": "crash-loop", "when": {"crashLoop": {"restarts": 2}},
-                    "steps": CHAINS[one.chain]()},
+                {"name": "crash-loop", "when": {"crashLoop": {"restarts": 2}}},
                 {"name": "oom", "when": {"oomKilled": {"kills": 1}}, "steps": [resize(), restart(1)]},
             ],
             "budget": {"concurrent": one.concurrent, "actsPerHour": one.acts},
         },
     });
+    answer(&mut policy["spec"]["rules"][0], one.chain);
     if cluster {
         policy["spec"]["namespaces"] = json!({"names": ["shop", "bank"]});
     } else {

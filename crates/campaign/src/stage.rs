@@ -39,6 +39,7 @@ impl Stage {
         }
         server.put(manifests::node());
         server.put(manifests::config());
+        server.put(manifests::strategy());
         Self {
             server,
             judge,

@@ -2,6 +2,7 @@
 
 mod delete_pod;
 mod escalate_to_node;
+mod job;
 mod resize_memory;
 mod restart_pod;
 mod restart_workload;
@@ -12,11 +13,12 @@ use kubemend_api::Action;
 use kubemend_api::actions::ActionName;
 
 use crate::detect::detector;
-use crate::episode::{Attempt, Request, Verb};
+use crate::episode::{Attempt, Outcome, Request, Verb};
 use crate::facts::PodFacts;
 use crate::guard::Case;
 use crate::hold::{Hold, No, Skip};
 
+pub use job::hash as job_hash;
 pub use rollback::{is_unfinished, left_behind, was_rolled_back_from};
 
 /// One intent names so many pods at most: its record stays small and its requests end in time.
@@ -66,6 +68,7 @@ pub fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
         Action::ResizeMemory(parameters) => resize_memory::resolve(parameters, case),
         Action::DeletePod(_) => delete_pod::resolve(case),
         Action::EscalateToNode(_) => escalate_to_node::resolve(case),
+        Action::Job(parameters) => Ok(job::resolve(parameters, case)),
         // Nothing to do: the attempt is its verification.
         Action::Wait(_) => Ok(Vec::new()),
     }
@@ -75,6 +78,7 @@ pub fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
 pub fn refused_for_good(attempt: &Attempt) -> Option<&'static str> {
     match attempt.action {
         ActionName::ResizeMemory => resize_memory::refused_for_good(attempt),
+        ActionName::Job => job::refused_for_good(attempt),
         ActionName::RestartPod
         | ActionName::RestartWorkload
         | ActionName::Scale
@@ -83,4 +87,18 @@ pub fn refused_for_good(attempt: &Attempt) -> Option<&'static str> {
         | ActionName::EscalateToNode
         | ActionName::Wait => None,
     }
+}
+
+/// Why every request of an attempt was refused, where each of the answers is one of these.
+fn refused_as(attempt: &Attempt, answers: &[(&str, &'static str)]) -> Option<&'static str> {
+    if attempt.outcome != Some(Outcome::NotApplied) {
+        return None;
+    }
+    let why = |request: &Request| {
+        let detail = request.detail.as_deref()?;
+        let known = answers.iter().find(|(word, _)| *word == detail);
+        known.map(|(_, why)| *why)
+    };
+    let whys: Option<Vec<_>> = attempt.requests.iter().map(why).collect();
+    whys?.first().copied()
 }

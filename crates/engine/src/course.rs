@@ -16,7 +16,7 @@ use crate::hold::Hold;
 use crate::intent;
 use crate::open;
 use crate::overtaken;
-use crate::plan::Effect;
+use crate::plan::{Aside, Effect};
 use crate::policy::{Chain, Policy, Rule, Step};
 use crate::proposal::Proposal;
 use crate::resolve;
@@ -76,18 +76,14 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     }
 }
 
-/// The rule that answers now, and its chain; the hold where the strategy is missing.
+/// The rule that answers now, and its chain; the hold where the strategy is missing or refuses the target.
 pub(crate) fn chain<'a>(
     view: &View<'a>,
     policy: &'a Policy,
     episode: &Episode,
 ) -> Option<(&'a Rule, Result<&'a Chain, Hold>)> {
     let rule = policy.rule(episode.rule())?;
-    let chain = view
-        .world
-        .chain_of(rule)
-        .map_err(|name| Hold::StrategyMissing { name });
-    Some((rule, chain))
+    Some((rule, view.world.chain_for(rule, &view.key)))
 }
 
 /// The step of the newest attempt, read live; a step that is gone from the chain is judged by
@@ -286,7 +282,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
                 round.ledger.take(&view.key, &policy.id, units, now);
             }
             let failing = open::failing(view, detector(&rule.trigger), now);
-            round.effect(Effect::Act(Box::new(intent), failing))
+            round.effect(Effect::Act(Box::new(intent), Aside::of(step, failing)))
         }
         Next::Hold(step, no) => {
             note_skips(&mut next, skips);

@@ -187,6 +187,8 @@ pub enum Verb {
     Rollback,
     /// The memory limit of one container of a pod, `pods/resize`, [`Resize`] `from` → `to`.
     Resize,
+    /// A new Job of that name for the target, from the template of hash `to`.
+    Run,
 }
 
 /// What became of a request.

@@ -371,7 +371,7 @@ pub fn describe(effect: &Effect) -> String {
             )
         }
         Effect::Act(episode, _) => format!("act for {}: {}", episode.id.name, requests(episode)),
-        Effect::Rehearse(episode) => {
+        Effect::Rehearse(episode, _) => {
             format!("dry run for {}: {}", episode.id.name, requests(episode))
         }
         Effect::Undo(episode) => {
@@ -413,6 +413,7 @@ pub(crate) fn request(request: &Request) -> String {
         Verb::Scale => format!("scale from {from} to {to} replicas"),
         Verb::Restart => format!("restart all pods of {}", request.name),
         Verb::Rollback => format!("roll back to {}", request.name),
+        Verb::Run => format!("run Job {}", request.name),
         Verb::Resize => format!("resize pod {} from {from} to {to}", request.name),
     }
 }

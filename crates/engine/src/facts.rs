@@ -11,6 +11,7 @@ pub mod pod;
 pub mod workload;
 pub mod guardrails;
 pub mod event;
+pub mod job;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use condition::Condition;
 pub use container::{Blocked, Checks, Container, Role, Starved, Termination};
 pub use event::EventFacts;
 pub use guardrails::{ClaimFacts, DisruptionBudgetFacts, NamespaceFacts};
+pub use job::{JobEnd, JobFacts};
 pub use pod::{Phase, PodFacts, Rare, Trouble};
 pub use uid::Uid;
 pub use workload::{GitOps, Proof, RevisionFacts, Updates, WorkloadFacts};

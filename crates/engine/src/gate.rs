@@ -75,6 +75,7 @@ pub fn readable(world: &World, key: &TargetKey) -> Result<(), Hold> {
             | Source::Autoscalers
             | Source::VerticalAutoscalers
             | Source::Rollouts
+            | Source::Jobs
             | Source::Strategies
                 if here =>
             {

@@ -136,6 +136,7 @@ const fn writes_workload(action: ActionName) -> bool {
         | ActionName::ResizeMemory
         | ActionName::DeletePod
         | ActionName::EscalateToNode
+        | ActionName::Job
         | ActionName::Wait => false,
         ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => true,
     }

@@ -44,6 +44,10 @@ pub enum Hold {
     StrategyMissing {
         name: String,
     },
+    StrategyRefused {
+        name: String,
+        namespace: String,
+    },
     Suspended {
         why: String,
     },
@@ -94,6 +98,7 @@ impl Hold {
             Self::PolicyUnreadable { .. } => "PolicyUnreadable",
             Self::ObjectUnreadable { .. } => "ObjectUnreadable",
             Self::StrategyMissing { .. } => "StrategyMissing",
+            Self::StrategyRefused { .. } => "StrategyRefused",
             Self::Suspended { .. } => "Suspended",
             Self::BudgetExhausted { .. } => "BudgetExhausted",
             Self::MaxUnavailable { .. } => "MaxUnavailable",
@@ -124,6 +129,7 @@ impl Hold {
             | Self::PolicyUnreadable { .. }
             | Self::ObjectUnreadable { .. }
             | Self::StrategyMissing { .. }
+            | Self::StrategyRefused { .. }
             | Self::Suspended { .. }
             | Self::MaxUnavailable { .. }
             | Self::PdbBlocked { .. }
@@ -162,6 +168,10 @@ impl fmt::Display for Hold {
             }
             Self::ObjectUnreadable { name } => write!(f, "{name} cannot be read"),
             Self::StrategyMissing { name } => write!(f, "{name} does not exist"),
+            Self::StrategyRefused { name, namespace } => write!(
+                f,
+                "spec.namespaces of {name} does not name {namespace}; add it, or use another strategy"
+            ),
             Self::Suspended { why } => write!(f, "{why}"),
             Self::BudgetExhausted { scope, detail, .. } => write!(f, "budget of {scope}: {detail}"),
             Self::MaxUnavailable {

@@ -114,6 +114,9 @@ fn look(world: &World, key: &TargetKey, request: &Request) -> Done {
         Verb::Resize => state(limit_now(world, key, request)),
         Verb::Scale => state(workload.map(|one| one.desired.to_string())),
         Verb::Rollback => state(workload.map(|one| one.hash.to_string())),
+        Verb::Run if world.job_of(key, request).is_some() => Done::Applied,
+        // Made a moment ago it may not be in view yet: whoever makes it again looks first.
+        Verb::Run => Done::NotApplied,
     }
 }
 

@@ -98,11 +98,7 @@ fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> b
         }
         _ => None,
     };
-    let missing = world
-        .chain_of(rule)
-        .err()
-        .map(|name| Hold::StrategyMissing { name });
-    if let Some(hold) = blind.or(missing) {
+    if let Some(hold) = blind.or_else(|| world.chain_for(rule, key).err()) {
         round.held(key, Some(policy.reference()), hold);
         return true;
     }

@@ -1,11 +1,13 @@
 //! What one round decided.
 
-use kubemend_api::annotations;
+use kubemend_api::actions::Job;
+use kubemend_api::{Action, annotations};
 
 use crate::episode::Episode;
 use crate::facts::{Name, Proof, TargetKey, Text};
 use crate::hold::Hold;
 use crate::moment::Moment;
+use crate::policy::Step;
 
 /// What one round decided: effects to start, holds to show, and when to look again. Sorted by
 /// namespace, kind and name, so that equal worlds give equal bytes.
@@ -36,6 +38,26 @@ pub struct Held {
 /// Names and UIDs of pods.
 pub type Pods = Vec<(Text, Text)>;
 
+/// What an act needs beside its record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aside {
+    /// The pods that fail now: their evidence is read, and a Job is told their names.
+    pub failing: Pods,
+    /// The template of the Job, where the act runs one.
+    pub job: Option<Box<Job>>,
+}
+
+impl Aside {
+    /// What this step needs.
+    pub fn of(step: &Step, failing: Pods) -> Self {
+        let job = match &step.action {
+            Action::Job(job) => Some(Box::new(job.clone())),
+            _ => None,
+        };
+        Self { failing, job }
+    }
+}
+
 /// One thing to do; what it writes is decided here, completely.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -43,12 +65,12 @@ pub enum Effect {
     Open(Box<Episode>, Pods),
     /// Write this state into its record, under its resourceVersion.
     Write(Box<Episode>),
-    /// Write the intent, read evidence of these pods, execute the newest attempt's requests, write the results.
-    Act(Box<Episode>, Pods),
+    /// Write the intent, read evidence of the failing pods, execute the newest attempt's requests, write the results.
+    Act(Box<Episode>, Aside),
     /// Write the intent to undo, put the replicas back, write the result.
     Undo(Box<Episode>),
     /// Let the API server rehearse the newest attempt's requests, then write the record.
-    Rehearse(Box<Episode>),
+    Rehearse(Box<Episode>, Aside),
     /// Mark a revision as proven.
     Prove {
         /// The workload.
@@ -76,7 +98,7 @@ impl Effect {
             | Self::Write(episode)
             | Self::Act(episode, _)
             | Self::Undo(episode)
-            | Self::Rehearse(episode)
+            | Self::Rehearse(episode, _)
             | Self::Prune(episode) => episode.target(),
             Self::Prove { target, .. } => target.clone(),
         }
@@ -89,7 +111,7 @@ impl Effect {
             Self::Write(_) => "write",
             Self::Act(..) => "act",
             Self::Undo(_) => "undo",
-            Self::Rehearse(_) => "rehearse",
+            Self::Rehearse(..) => "rehearse",
             Self::Prove { .. } => "prove",
             Self::Prune(_) => "prune",
         }

@@ -214,7 +214,7 @@ impl Policy {
             };
             let chain = match (&rule.steps, &rule.strategy_ref) {
                 (Some(steps), None) => ChainRef::Inline(Chain::compile(
-                    steps,
+                    (steps, None),
                     &format!("{field}.steps"),
                     settings,
                     &mut self.problems,

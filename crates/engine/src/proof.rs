@@ -33,6 +33,7 @@ pub fn asked(step: &Step) -> Option<Millis> {
         | Action::ResizeMemory(_)
         | Action::DeletePod(_)
         | Action::EscalateToNode(_)
+        | Action::Job(_)
         | Action::Wait(_) => None,
     }
 }

@@ -291,13 +291,14 @@ const OUTCOMES: [(&str, Outcome); 7] = [
     ("Partial", Outcome::Partial),
     ("Superseded", Outcome::Superseded),
 ];
-const VERBS: [(&str, Verb); 6] = [
+const VERBS: [(&str, Verb); 7] = [
     ("Evict", Verb::Evict),
     ("Delete", Verb::Delete),
     ("Scale", Verb::Scale),
     ("Rollback", Verb::Rollback),
     ("Restart", Verb::Restart),
     ("Resize", Verb::Resize),
+    ("Run", Verb::Run),
 ];
 const RESULTS: [(&str, Done); 3] = [
     ("Applied", Done::Applied),

@@ -39,5 +39,7 @@ mod tests {
             "{name}"
         );
         assert_ne!(stem(&one), stem(&other));
+        // A Job is named by eight digits and a number instead, and its pods have that name as a label.
+        assert!(stem(&one).len() + "0044607f-100".len() <= 63);
     }
 }

@@ -12,9 +12,9 @@ use crate::ending;
 use crate::episode::{Episode, Outcome, Phase};
 use crate::facts::{TargetKey, Text};
 use crate::gate;
-use crate::hold::Hold;
 use crate::intent;
-use crate::plan::Effect;
+use crate::open;
+use crate::plan::{Aside, Effect};
 use crate::view::View;
 
 /// Moves an open dry episode on.
@@ -38,9 +38,9 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Answer::None { .. } => policy.rule(episode.rule()),
     };
     let Some(rule) = rule else { return };
-    let chain = match world.chain_of(rule) {
+    let chain = match world.chain_for(rule, key) {
         Ok(chain) => chain,
-        Err(name) => return hold(round, episode, &Hold::StrategyMissing { name }),
+        Err(no) => return hold(round, episode, &no),
     };
     match ending::well(&view, episode, detector(&rule.trigger), Some(chain)) {
         Ok(healthy_at) => {
@@ -89,7 +89,9 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
             next.state.reason = Some(Text::from("WouldAct"));
             next.state.undo = None;
             next.state.spent = Vec::new();
-            round.effect(Effect::Rehearse(Box::new(next)));
+            let failing = open::failing(&view, detector(&rule.trigger), now);
+            let aside = Aside::of(step, failing);
+            round.effect(Effect::Rehearse(Box::new(next), aside));
         }
         Next::Hold(step, no) => {
             next.state.step = Some(step.name.clone());

@@ -17,7 +17,7 @@ use crate::jobs::{self, Failing};
 use crate::mode;
 use crate::moment::Moment;
 use crate::plan::{Held, Plan};
-use crate::policy::Policy;
+use crate::policy::{ChainRef, Policy};
 use crate::source::Source;
 use crate::view::View;
 use crate::world::{World, policy_id};
@@ -218,6 +218,16 @@ pub fn problems(world: &World, policy: &Policy) -> Vec<String> {
         if let Err(name) = world.chain_of(rule) {
             problems.push(format!(
                 "spec.rules[{index}].strategyRef: {name} does not exist"
+            ));
+        }
+        if let (Ok(chain), ChainRef::Named(kind, name)) = (world.chain_of(rule), &rule.chain)
+            && !policy.is_cluster()
+            && !chain.serves(&policy.id.namespace)
+        {
+            problems.push(format!(
+                "spec.rules[{index}].strategyRef: spec.namespaces of {} {name} does not name {}",
+                kind.as_str(),
+                policy.id.namespace
             ));
         }
         if let Some(strategy) = world.strategy_of(rule) {

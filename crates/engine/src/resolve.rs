@@ -1,7 +1,7 @@
 //! Intents whose end was lost: judged by facts, once they can no longer be executed.
 
-use kubemend_api::Mode;
 use kubemend_api::actions::ActionName;
+use kubemend_api::{Action, Mode};
 
 use crate::action;
 use crate::budget::Ledger;
@@ -18,7 +18,8 @@ use crate::guard::{self, Case};
 use crate::health;
 use crate::hold::No;
 use crate::intent;
-use crate::plan::Effect;
+use crate::open;
+use crate::plan::{Aside, Effect};
 use crate::view::View;
 
 /// Settles an open intent, request by request. What was certainly not applied is armed again, if
@@ -33,8 +34,8 @@ pub(crate) fn lost(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
         .iter()
         .map(|one| intent::became(world, key, one))
         .collect();
-    let wanted = match judge_again(round, key, episode, &found) {
-        Ok(requests) => requests,
+    let (wanted, aside) = match judge_again(round, key, episode, &found) {
+        Ok(wanted) => wanted,
         Err(why) => return settle(round, episode, &found, &why),
     };
     if wanted.is_empty() {
@@ -45,7 +46,7 @@ pub(crate) fn lost(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
         arm(attempt, &found, &wanted);
         attempt.not_after = now.plus(intent::ARMED_FOR);
     }
-    round.effect(Effect::Act(Box::new(next), Vec::new()))
+    round.effect(Effect::Act(Box::new(next), aside))
 }
 
 /// Results that the facts tell stay; of the others only those that are still wanted stay open.
@@ -78,7 +79,7 @@ fn judge_again(
     key: &TargetKey,
     episode: &Episode,
     found: &[Done],
-) -> Result<Vec<Request>, String> {
+) -> Result<(Vec<Request>, Aside), String> {
     let (world, now) = (round.world, round.now);
     let gone = |what: &str| what.to_owned();
     let attempt = episode.last_attempt().ok_or_else(|| gone("NotApplied"))?;
@@ -114,10 +115,13 @@ fn judge_again(
         .map(|(request, _)| request.clone())
         .collect();
     if wanted.is_empty() {
-        return Ok(wanted);
+        return Ok((wanted, Aside::default()));
     }
     match guard::pass(&case, &mut wanted) {
-        Ok(()) => Ok(wanted),
+        Ok(()) => {
+            let failing = open::failing(&view, detector(&rule.trigger), now);
+            Ok((wanted, Aside::of(step, failing)))
+        }
         Err(No::Hold(hold)) => Err(hold.reason().to_owned()),
         Err(No::Skip(skip) | No::Stop(skip)) => Err(skip.reason().to_owned()),
     }
@@ -135,6 +139,11 @@ fn still_shows(case: &Case<'_>, attempt: &Attempt, request: &Request) -> bool {
         (Verb::Evict | Verb::Delete | Verb::Resize, ..) => view
             .pod(&request.uid)
             .is_some_and(|one| detector(case.trigger).shows(one, view.now)),
+        // The step may have another template meanwhile.
+        (Verb::Run, ..) => match &case.step.action {
+            Action::Job(job) => request.to == Some(action::job_hash(job)),
+            _ => false,
+        },
         (Verb::Restart | Verb::Scale | Verb::Rollback, ..) => true,
     }
 }

@@ -2,6 +2,9 @@
 
 use kubemend_api::targets::WorkloadKind;
 
+/// The label of what Kubemend makes itself, key and value.
+pub const MADE_BY_US: (&str, &str) = ("app.kubernetes.io/managed-by", "kubemend");
+
 /// A collection of objects that the World is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // each is named after its collection
@@ -17,6 +20,7 @@ pub enum Source {
     Autoscalers,
     VerticalAutoscalers,
     Rollouts,
+    Jobs,
     Policies,
     ClusterPolicies,
     Strategies,
@@ -38,7 +42,7 @@ impl Source {
     }
 
     /// Every collection, in the order in which they are read first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Config,
         Self::Strategies,
         Self::ClusterStrategies,
@@ -55,6 +59,7 @@ impl Source {
         Self::Autoscalers,
         Self::VerticalAutoscalers,
         Self::Rollouts,
+        Self::Jobs,
         Self::Pods,
         Self::Events,
     ];
@@ -74,10 +79,12 @@ impl Source {
         matches!(self, Self::Events)
     }
 
-    /// Which of its objects are watched; `None` for all of them.
-    pub const fn field_selector(self) -> Option<&'static str> {
+    /// Which of its objects are read, as a part of a query; `None` for all of them.
+    pub const fn selector(self) -> Option<&'static str> {
         match self {
-            Self::Events => Some("type=Warning"),
+            Self::Events => Some("fieldSelector=type%3DWarning"),
+            // Those with the label MADE_BY_US.
+            Self::Jobs => Some("labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkubemend"),
             _ => None,
         }
     }
@@ -113,6 +120,7 @@ impl Source {
                 "VerticalPodAutoscaler",
             ),
             Self::Rollouts => ("argoproj.io", "v1alpha1", "rollouts", "Rollout"),
+            Self::Jobs => ("batch", "v1", "jobs", "Job"),
             Self::Policies => (
                 "kubemend.io",
                 "v1alpha1",
@@ -164,5 +172,17 @@ impl Source {
             ("", version, plural, _) => format!("/api/{version}/{plural}"),
             (group, version, plural, _) => format!("/apis/{group}/{version}/{plural}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_is_what_is_read() {
+        let (key, value) = MADE_BY_US;
+        let encoded = format!("labelSelector={}%3D{value}", key.replace('/', "%2F"));
+        assert_eq!(Source::Jobs.selector(), Some(encoded.as_str()));
     }
 }

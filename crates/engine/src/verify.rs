@@ -1,5 +1,6 @@
 //! Verification, stricter than detection: what an act came to.
 
+mod job;
 mod resized;
 
 use kubemend_api::actions::ActionName;
@@ -38,7 +39,10 @@ pub fn judge(
     step: &Step,
     detector: &dyn Detect,
 ) -> Verdict {
-    let acted_at = attempt.acted_at.unwrap_or(attempt.intent_at);
+    let acted_at = match job::ended(view, attempt, step) {
+        Ok(at) => at,
+        Err(verdict) => return verdict,
+    };
     let deadline = acted_at.plus(step.timeout);
     let judged: Vec<_> = view
         .pods
@@ -46,7 +50,10 @@ pub fn judge(
         .filter(|one| answers_for(one, view, episode, attempt))
         .copied()
         .collect();
-    if let Some(message) = judged.iter().find_map(|one| relapse(one, attempt)) {
+    if let Some(message) = judged
+        .iter()
+        .find_map(|one| relapse(one, attempt, acted_at))
+    {
         return Verdict::NotRecovered(message);
     }
     if let Some(message) = resized::never(&judged, attempt) {
@@ -147,6 +154,7 @@ fn leaves_behind(
         | ActionName::Scale
         | ActionName::Rollback
         | ActionName::EscalateToNode
+        | ActionName::Job
         | ActionName::Wait => false,
     }
 }
@@ -166,7 +174,7 @@ fn answers_for(one: &PodView<'_>, view: &View<'_>, episode: &Episode, attempt: &
         ActionName::ResizeMemory => episode
             .resized()
             .any(|(_, request, _)| one.facts().uid == request.uid),
-        ActionName::Wait | ActionName::EscalateToNode => true,
+        ActionName::Wait | ActionName::EscalateToNode | ActionName::Job => true,
         ActionName::Scale => one.hash.is_none_or(|hash| *hash == view.workload.hash),
         // The episode is bound to the template that came back.
         ActionName::Rollback => one.hash.is_some_and(|hash| *hash == view.workload.hash),
@@ -174,7 +182,7 @@ fn answers_for(one: &PodView<'_>, view: &View<'_>, episode: &Episode, attempt: &
 }
 
 /// One abnormal end in a judged pod since the act: not recovered, at once.
-fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
+fn relapse(one: &PodView<'_>, attempt: &Attempt, since: Moment) -> Option<String> {
     let pod = one.facts();
     // What is waited for may fail as before until the time is over.
     if attempt.action == ActionName::Wait {
@@ -183,7 +191,6 @@ fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
     if matches!(pod.phase, Phase::Failed | Phase::Unknown) {
         return Some(format!("pod {} is in phase {:?}", pod.name.name, pod.phase));
     }
-    let since = attempt.acted_at.unwrap_or(attempt.intent_at);
     // A pod that the act made can only have crashed after it; of one that was there before, object
     // times have whole seconds, so an end within the act's own second may precede it.
     let after = |end: &Termination| match attempt.action {
@@ -194,6 +201,7 @@ fn relapse(one: &PodView<'_>, attempt: &Attempt) -> Option<String> {
         | ActionName::Rollback
         | ActionName::DeletePod
         | ActionName::EscalateToNode
+        | ActionName::Job
         | ActionName::Wait => pod.created >= since || end.finished.is_some_and(|at| at > since),
     };
     let (container, end) = pod.newest_abnormal().filter(|(_, end)| after(end))?;
@@ -250,6 +258,7 @@ impl crate::world::World {
             | Source::Autoscalers
             | Source::VerticalAutoscalers
             | Source::Rollouts
+            | Source::Jobs
             | Source::Policies
             | Source::ClusterPolicies
             | Source::Strategies

@@ -20,8 +20,8 @@ use crate::calendar::Freeze;
 use crate::change::{Await, Change, Object, Reply, Unreadable};
 use crate::episode::Episode;
 use crate::facts::{
-    ClaimFacts, DisruptionBudgetFacts, Name, NamespaceFacts, PodFacts, Proof, RevisionFacts,
-    TargetKey, Text, Trouble, WorkloadFacts,
+    ClaimFacts, DisruptionBudgetFacts, JobFacts, Name, NamespaceFacts, PodFacts, Proof,
+    RevisionFacts, TargetKey, Text, Trouble, WorkloadFacts,
 };
 use crate::moment::{Millis, Moment};
 use crate::plan::{Effect, Plan};
@@ -76,6 +76,8 @@ pub struct World {
     pub(crate) namespaces: BTreeMap<Text, NamespaceFacts>,
     pub(crate) disruption_budgets: BTreeMap<Name, DisruptionBudgetFacts>,
     pub(crate) claims: BTreeMap<(Source, Name), ClaimFacts>,
+    /// Jobs that steps have run, none of anybody else.
+    pub(crate) jobs: BTreeMap<Name, JobFacts>,
     pub(crate) policies: BTreeMap<PolicyId, Policy>,
     pub(crate) strategies: BTreeMap<(StrategyKind, Name), Strategy>,
     pub(crate) config: Option<Config>,
@@ -234,6 +236,7 @@ impl World {
             namespaces: BTreeMap::new(),
             disruption_budgets: BTreeMap::new(),
             claims: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             policies: BTreeMap::new(),
             strategies: BTreeMap::new(),
             config: None,

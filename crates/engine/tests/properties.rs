@@ -96,7 +96,7 @@ proptest! {
             prop_assert!(plan.wake_at.is_none_or(|at| at > now || now == Moment::MAX), "a wake-up in the past");
             for effect in &plan.effects {
                 world.begin(effect);
-                if let Effect::Open(episode, _) | Effect::Write(episode) | Effect::Act(episode, _) | Effect::Rehearse(episode) | Effect::Undo(episode) = effect {
+                if let Effect::Open(episode, _) | Effect::Write(episode) | Effect::Act(episode, _) | Effect::Rehearse(episode, _) | Effect::Undo(episode) = effect {
                     let written = Object::Record(episode.clone());
                     world.apply(Change::Object(Box::new(written)), now);
                 }

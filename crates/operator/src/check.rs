@@ -220,10 +220,11 @@ fn compile(kind: &str, object: &Node) -> Vec<Problem> {
             Policy::cluster(&policy, &settings).problems
         }),
         "RecoveryStrategy" => decode(object, |strategy: RecoveryStrategy| {
-            chain(&strategy.spec.steps, &settings)
+            chain((&strategy.spec.steps, None), &settings)
         }),
         "ClusterRecoveryStrategy" => decode(object, |strategy: ClusterRecoveryStrategy| {
-            chain(&strategy.spec.steps, &settings)
+            let spec = &strategy.spec;
+            chain((&spec.steps, spec.namespaces.as_deref()), &settings)
         }),
         "HealingConfig" => decode(object, |_: HealingConfig| Vec::new()),
         "HealingEvent" => decode(object, |_: HealingEvent| Vec::new()),
@@ -235,7 +236,7 @@ fn compile(kind: &str, object: &Node) -> Vec<Problem> {
         .collect()
 }
 
-fn chain(steps: &[Step], settings: &Settings) -> Vec<String> {
+fn chain(steps: (&[Step], Option<&[String]>), settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();
     Chain::compile(steps, "spec.steps", settings, &mut problems);
     problems

@@ -1,5 +1,5 @@
 //! The documents say what the code does: every reason, metric, flag, phase and field is in them, their manifests are
-//! valid, and their links lead somewhere. `UPDATE=1 cargo test -p kubemend-operator --test docs` writes the field tables.
+//! valid, and their links lead somewhere. `UPDATE=1 cargo test --workspace --test docs` writes the field tables.
 
 #![allow(clippy::unwrap_used)]
 
@@ -174,7 +174,7 @@ fn helps() -> String {
     let acts = || {
         ActionName::ALL
             .iter()
-            .filter(|one| **one != ActionName::Wait)
+            .filter(|one| !matches!(one, ActionName::Wait | ActionName::Job))
     };
     let mut table = "\n| trigger | metric label |".to_owned();
     acts().for_each(|act| write!(table, " `{}` |", act.as_str()).unwrap());
@@ -207,7 +207,7 @@ fn written(name: &str, mark: &str, fresh: &str) {
     }
     assert!(
         written == fresh,
-        "{name} is stale: run UPDATE=1 cargo test -p kubemend-operator --test docs"
+        "{name} is stale: run UPDATE=1 cargo test --workspace --test docs"
     );
 }
 

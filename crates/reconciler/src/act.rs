@@ -6,6 +6,7 @@ mod restart_workload;
 mod scale;
 mod rollback;
 mod resize_memory;
+mod job;
 mod prove;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use futures::future::join_all;
 use kube::Client;
 use kubemend_engine::change::{Await, version_of};
 use kubemend_engine::episode::{Done, Request as Wanted, Verb};
+use kubemend_engine::plan::Aside;
 use kubemend_engine::{Episode, Moment, Source};
 use kubemend_status::call::{self, Request};
 use kubemend_status::{Failure, Permit, Recorded};
@@ -113,8 +115,9 @@ pub(crate) async fn execute(
     permit: &Permit,
     clock: &Clock,
     recorded: &Recorded<Episode>,
+    aside: &Aside,
 ) -> Vec<Answer> {
-    attempt(client, permit, clock, recorded.get(), false).await
+    attempt(client, permit, clock, recorded.get(), aside, false).await
 }
 
 /// Lets the API server rehearse the newest attempt; touches nothing.
@@ -123,8 +126,9 @@ pub(crate) async fn rehearse(
     permit: &Permit,
     clock: &Clock,
     episode: &Episode,
+    aside: &Aside,
 ) -> Vec<Answer> {
-    attempt(client, permit, clock, episode, true).await
+    attempt(client, permit, clock, episode, aside, true).await
 }
 
 /// Puts the replicas of a recorded undo back.
@@ -155,6 +159,7 @@ async fn attempt(
     permit: &Permit,
     clock: &Clock,
     episode: &Episode,
+    aside: &Aside,
     dry: bool,
 ) -> Vec<Answer> {
     let Some(attempt) = episode.last_attempt() else {
@@ -173,13 +178,13 @@ async fn attempt(
         attempt
             .requests
             .iter()
-            .map(|wanted| one(&hand, episode, wanted)),
+            .map(|wanted| one(&hand, episode, wanted, aside)),
     )
     .await
 }
 
 /// Every verb has its file; a new one does not compile without.
-async fn one(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
+async fn one(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted, aside: &Aside) -> Answer {
     match wanted.result {
         // A re-armed intent repeats only what is open; the rest keeps its result.
         Some(Done::Applied) => return Answer::applied(None),
@@ -202,6 +207,7 @@ async fn one(hand: &Hand<'_>, episode: &Episode, wanted: &Wanted) -> Answer {
         Verb::Rollback => rollback::run(hand, episode, wanted).await,
         Verb::Resize => resize_memory::run(hand, &episode.id.namespace, wanted).await,
         Verb::Restart => restart_workload::run(hand, episode, wanted).await,
+        Verb::Run => job::run(hand, episode, wanted, aside).await,
     }
 }
 
@@ -211,6 +217,8 @@ enum Sight {
     Judged(Request),
     /// The change is there, with this to be seen before judging again.
     There(Option<Await>),
+    /// It is there, and says itself that this intent made it.
+    Ours(Option<Await>),
     /// Something else was changed.
     Changed(&'static str),
 }
@@ -233,6 +241,7 @@ async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
             Ok(Sight::There(awaits)) if unsure.is_some() || hand.rearmed => {
                 return Answer::applied(awaits);
             }
+            Ok(Sight::Ours(awaits)) => return Answer::applied(awaits),
             Ok(Sight::There(_)) => return Answer::not_applied("Changed"),
             Ok(Sight::Changed(why)) => return settled(Answer::not_applied(why)),
             Err(failure) => return settled(Answer::refused(&failure)),
@@ -247,9 +256,11 @@ async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
             // An answer without a version is no answer: what to wait for is read instead.
             Ok(object) => match version(source, &object) {
                 Some(seen) => return Answer::applied(Some(seen)),
+                // What is only rehearsed may have none.
+                None if hand.dry => return Answer::applied(None),
                 None => unsure = Some("UnreadableAnswer"),
             },
-            Err(failure @ (Failure::Conflict(_) | Failure::Invalid(_))) => refused = failure,
+            Err(failure) if may_stand(&failure) => refused = failure,
             Err(failure) if failure.certainly_not_applied() => {
                 return settled(Answer::refused(&failure));
             }
@@ -260,6 +271,14 @@ async fn change(hand: &Hand<'_>, source: Source, judged: impl Look) -> Answer {
         }
     }
     unsure.map_or_else(|| Answer::refused(&refused), Answer::unknown)
+}
+
+/// An answer after which the judged state may stand all the same: reading tells.
+fn may_stand(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Conflict(_) | Failure::Invalid(_) | Failure::AlreadyExists
+    )
 }
 
 /// The JSON-patch operation that sets an annotation below `path`, where `metadata` is what stands there now.

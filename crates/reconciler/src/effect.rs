@@ -8,7 +8,7 @@ use kube::Client;
 use kubemend_engine::change::{Await, Change, Object, Reply};
 use kubemend_engine::episode::State;
 use kubemend_engine::facts::{TargetKey, Text};
-use kubemend_engine::plan::Pods;
+use kubemend_engine::plan::Aside;
 use kubemend_engine::{Effect, Episode, Moment, Source};
 use kubemend_status::{Failure, Fence, Kept, Ledger, Permit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -131,9 +131,11 @@ impl Hands {
                 propose::fill(&self.client, &mut episode).await;
                 self.write(&permit, &before, *episode).await
             }
-            Effect::Act(episode, failing) => self.act(&permit, &before, *episode, &failing).await,
+            Effect::Act(episode, aside) => self.act(&permit, &before, *episode, &aside).await,
             Effect::Undo(episode) => self.undo(&permit, &before, *episode).await,
-            Effect::Rehearse(episode) => self.rehearse(&permit, &before, *episode).await,
+            Effect::Rehearse(episode, aside) => {
+                self.rehearse(&permit, &before, *episode, &aside).await
+            }
             Effect::Prove {
                 target,
                 revision,
@@ -176,13 +178,7 @@ impl Hands {
         self.kept(&episode, kept)
     }
 
-    async fn act(
-        &self,
-        permit: &Permit,
-        before: &State,
-        episode: Episode,
-        failing: &Pods,
-    ) -> Ended {
+    async fn act(&self, permit: &Permit, before: &State, episode: Episode, aside: &Aside) -> Ended {
         let recorded = match self.ledger.intend(permit, before, episode.clone()).await {
             Ok(recorded) => recorded,
             // Not recorded, so not done.
@@ -200,11 +196,11 @@ impl Hands {
             &self.client,
             &intended.id.namespace,
             attempt,
-            failing,
+            &aside.failing,
             &intended.state.evidence,
         )
         .await;
-        let answers = act::execute(&self.client, permit, &self.clock, &recorded).await;
+        let answers = act::execute(&self.client, permit, &self.clock, &recorded, aside).await;
         let mut episode = recorded.into_inner();
         let results: Vec<_> = answers
             .iter()
@@ -230,8 +226,14 @@ impl Hands {
         self.result(permit, &intended, episode, &[answer]).await
     }
 
-    async fn rehearse(&self, permit: &Permit, before: &State, mut episode: Episode) -> Ended {
-        let answers = act::rehearse(&self.client, permit, &self.clock, &episode).await;
+    async fn rehearse(
+        &self,
+        permit: &Permit,
+        before: &State,
+        mut episode: Episode,
+        aside: &Aside,
+    ) -> Ended {
+        let answers = act::rehearse(&self.client, permit, &self.clock, &episode, aside).await;
         if let Some(attempt) = episode.state.attempts.last_mut() {
             for (request, answer) in attempt.requests.iter_mut().zip(&answers) {
                 request.detail = Some(Text::from(answer.detail.unwrap_or("DryRun ok")));

@@ -71,6 +71,10 @@ impl List {
     /// an error the list is void.
     pub(crate) async fn page(&mut self, client: &Client) -> Result<Page, Failure> {
         let mut uri = format!("{}?limit={}", self.source.path(), self.limit);
+        if let Some(selector) = self.source.selector() {
+            uri.push('&');
+            uri.push_str(selector);
+        }
         if let Some(next) = &self.next {
             uri.push_str("&continue=");
             uri.push_str(&encode(next));
@@ -139,7 +143,7 @@ impl List {
 }
 
 /// A value of a query; continue tokens are URL-safe already, but that is the server's affair.
-pub(crate) fn encode(text: &str) -> String {
+fn encode(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {

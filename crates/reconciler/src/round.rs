@@ -129,7 +129,7 @@ impl Round {
             | Effect::Write(episode)
             | Effect::Act(episode, _)
             | Effect::Undo(episode)
-            | Effect::Rehearse(episode)
+            | Effect::Rehearse(episode, _)
             | Effect::Prune(episode) => &episode.id,
             Effect::Prove { .. } => return State::default(),
         };

@@ -22,7 +22,7 @@ use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::frames::Frames;
 use crate::health::Health;
-use crate::list::{List, encode};
+use crate::list::List;
 use crate::metrics::Metrics;
 use crate::ration::Ration;
 
@@ -201,8 +201,8 @@ impl Watch {
             "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}",
             self.source.path()
         );
-        let uri = match self.source.field_selector() {
-            Some(selector) => format!("{uri}&fieldSelector={}", encode(selector)),
+        let uri = match self.source.selector() {
+            Some(selector) => format!("{uri}&{selector}"),
             None => uri,
         };
         let answer = match timeout(OPEN, call::open(&self.client, Request::get(uri))).await {

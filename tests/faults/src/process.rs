@@ -131,7 +131,5 @@ pub fn binary() -> Result<PathBuf> {
         .take(2)
         .map(|folder: &Path| folder.join("kubemend"));
     let found = folders.find(|file| file.exists());
-    found.context(
-        "the operator is not built; run `cargo build -p kubemend-operator` or set KUBEMEND_BIN",
-    )
+    found.context("the operator is not built; run `cargo build --bin kubemend` or set KUBEMEND_BIN")
 }

@@ -11,6 +11,7 @@ mod installed;
 mod guards;
 mod forgery;
 mod approval;
+mod jobs;
 mod failures;
 mod revisions;
 mod networks;
@@ -87,6 +88,11 @@ fn shared() -> Vec<Story> {
         ),
         story("j-tenants-cannot-forge-records", forgery::is_refused),
         story("q-approval-is-a-right-of-its-own", approval::is_real_rbac),
+        story("r-a-job-mends-what-it-can", jobs::mends_what_it_can),
+        story(
+            "r-a-job-without-a-right-is-passed-over",
+            jobs::nothing_without_a_right,
+        ),
         story("l-evicted-garbage-is-removed", failures::evicted),
         story(
             "o-deadlocked-stateful-set-is-rolled-back",

@@ -70,20 +70,20 @@ pub struct EventApproval {
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventRequest {
-    /// Evict, Delete, Restart, Scale, Rollback or Resize. Example: Evict
+    /// Evict, Delete, Restart, Scale, Rollback, Resize or Run. Example: Evict
     #[schemars(length(max = 16))]
     pub verb: String,
-    /// The pod, workload or revision that is meant. Example: checkout-7d9f-abcde
+    /// The pod, workload, revision or Job that is meant. Example: checkout-7d9f-abcde
     #[schemars(length(max = 253))]
     pub name: String,
-    /// Its UID, a precondition of the request.
+    /// Its UID, a precondition of the request; of a Job, which is made, the target's.
     #[schemars(length(max = 64))]
     pub uid: String,
     /// Replicas, template hash or memory limit before. Example: "2"
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub from: Option<String>,
-    /// Replicas, template hash or memory limit after. Example: "3"
+    /// Replicas, template hash or memory limit after; the hash of a Job's template. Example: "3"
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub to: Option<String>,

@@ -8,7 +8,7 @@ use kubemend_api::actions::ResizeMemory;
 
 use super::PODS_MAX;
 use crate::detect::detector;
-use crate::episode::{Attempt, Episode, Outcome, Request, Resize, Verb};
+use crate::episode::{Attempt, Episode, Request, Resize, Verb};
 use crate::facts::{PodFacts, Starved};
 use crate::guard::Case;
 use crate::hold::{Hold, No, Skip};
@@ -153,16 +153,5 @@ const REFUSED: [(&str, &str); 6] = [
 
 /// Why an attempt was refused for good; `None` where trying again may help.
 pub(super) fn refused_for_good(attempt: &Attempt) -> Option<&'static str> {
-    if attempt.outcome != Some(Outcome::NotApplied) {
-        return None;
-    }
-    let why = |request: &Request| {
-        let detail = request.detail.as_deref()?;
-        REFUSED
-            .iter()
-            .find(|(word, _)| *word == detail)
-            .map(|(_, why)| *why)
-    };
-    let whys: Option<Vec<_>> = attempt.requests.iter().map(why).collect();
-    whys?.first().copied()
+    super::refused_as(attempt, &REFUSED)
 }

@@ -137,6 +137,7 @@ pub struct SlimCondition {
     pub type_: String,
     pub status: String,
     pub reason: String,
+    pub message: String,
     pub last_transition_time: Option<String>,
 }
 
@@ -380,4 +381,20 @@ pub struct SlimRollout {
 #[allow(missing_docs)]
 pub struct SlimRolloutSpec {
     pub workload_ref: SlimTargetRef,
+}
+
+/// A Job, as far as it has ended.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimJob {
+    pub metadata: SlimMeta,
+    pub status: SlimJobStatus,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimJobStatus {
+    pub conditions: Vec<SlimCondition>,
 }

@@ -47,6 +47,12 @@ fn helps(case: &Case<'_>, kind: CauseKind) -> bool {
         (ActionName::Rollback, CauseKind::Image | CauseKind::Object) => of_a_release(),
         (ActionName::RestartPod, CauseKind::Image | CauseKind::Object)
         | (ActionName::Rollback, CauseKind::Node)
-        | (ActionName::RestartWorkload | ActionName::Scale | ActionName::ResizeMemory, _) => false,
+        | (
+            ActionName::RestartWorkload
+            | ActionName::Scale
+            | ActionName::ResizeMemory
+            | ActionName::Job,
+            _,
+        ) => false,
     }
 }

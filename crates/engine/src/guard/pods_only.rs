@@ -18,6 +18,7 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
         ActionName::RestartPod
         | ActionName::DeletePod
         | ActionName::EscalateToNode
+        | ActionName::Job
         | ActionName::Wait => return Ok(()),
         ActionName::ResizeMemory => {
             "its bounds come from a workload's template, and these are pods without one"

@@ -20,7 +20,8 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
         ActionName::RestartPod
         | ActionName::RestartWorkload
         | ActionName::Scale
-        | ActionName::ResizeMemory => {}
+        | ActionName::ResizeMemory
+        | ActionName::Job => {}
     }
     // The rollout waits for just these pods.
     let unblocks =

@@ -65,7 +65,7 @@ fn takes_away(request: &Request, view: &View<'_>) -> bool {
             let mut starved = pod.map_or(&[][..], PodFacts::starved).iter();
             starved.any(|one| one.restarts && Some(&one.container) == container.as_ref())
         }
-        Verb::Scale | Verb::Restart | Verb::Rollback => false,
+        Verb::Scale | Verb::Restart | Verb::Rollback | Verb::Run => false,
     }
 }
 

@@ -82,7 +82,8 @@ pub fn why(trigger: TriggerName, action: ActionName) -> Option<&'static str> {
             | When::Evicted,
             Do::ResizeMemory,
         ) => Some(no_memory),
-        (_, Do::Wait)
+        // What a Job does is known to its author alone.
+        (_, Do::Wait | Do::Job)
         | (When::OomKilled, Do::ResizeMemory)
         | (When::Evicted, Do::DeletePod)
         | (

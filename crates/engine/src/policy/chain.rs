@@ -14,6 +14,8 @@ use crate::world::Settings;
 pub struct Chain {
     /// Its links, in order; names are unique.
     pub steps: Vec<Step>,
+    /// The only namespaces whose targets it may heal; `None` for all.
+    pub namespaces: Option<Vec<Text>>,
 }
 
 /// One link, with every absent field resolved.
@@ -82,14 +84,19 @@ impl Step {
 
 impl Chain {
     /// Compiles steps; a step that this version cannot read is a problem and ends the chain there,
-    /// because what follows it is its escalation.
+    /// because what follows it is its escalation. A Job runs with rights in its namespace, so whoever may write
+    /// strategies for a cluster has to name it.
     pub fn compile(
-        steps: &[steps::Step],
+        (steps, namespaces): (&[steps::Step], Option<&[String]>),
         field: &str,
         settings: &Settings,
         problems: &mut Vec<String>,
     ) -> Self {
-        let mut chain = Self::default();
+        let texts = |all: &[String]| all.iter().map(|one| one.as_str().into()).collect();
+        let mut chain = Self {
+            steps: Vec::new(),
+            namespaces: namespaces.map(texts),
+        };
         for (index, step) in steps.iter().enumerate() {
             if chain.steps.iter().any(|one| *one.name == step.name) {
                 problems.push(format!(
@@ -105,9 +112,21 @@ impl Chain {
                 ));
                 break;
             };
+            if matches!(action, Action::Job(_)) && namespaces.is_none() {
+                problems.push(format!(
+                    "{field}[{index}].action.job: works only in a ClusterRecoveryStrategy whose spec.namespaces names those that may use it"
+                ));
+                break;
+            }
             chain.steps.push(compile_step(step, action, settings));
         }
         chain
+    }
+
+    /// Whether it may heal targets of that namespace.
+    pub fn serves(&self, namespace: &str) -> bool {
+        let named = self.namespaces.as_ref();
+        named.is_none_or(|named| named.iter().any(|one| **one == *namespace))
     }
 
     /// The step of that name.

@@ -36,6 +36,11 @@ impl World {
                 self.claims.insert(key.clone(), claim);
                 Some(key)
             }
+            Object::Job(job) => {
+                let name = job.name.clone();
+                self.jobs.insert(name.clone(), job);
+                Some((Source::Jobs, name))
+            }
             Object::Policy(policy) => {
                 let policy = Policy::namespaced(&policy, &self.settings);
                 Some((Source::Policies, self.put_policy(policy, now)))
@@ -55,7 +60,7 @@ impl World {
                     kind,
                     &name,
                     &strategy.metadata,
-                    &strategy.spec.steps,
+                    (&strategy.spec.steps, None),
                     status,
                 );
                 Some((Source::Strategies, name))
@@ -68,7 +73,7 @@ impl World {
                     kind,
                     &name,
                     &strategy.metadata,
-                    &strategy.spec.steps,
+                    (&strategy.spec.steps, strategy.spec.namespaces.as_deref()),
                     status,
                 );
                 Some((Source::ClusterStrategies, name))
@@ -266,11 +271,11 @@ impl World {
         kind: StrategyKind,
         name: &Name,
         meta: &kube_core::ObjectMeta,
-        steps: &[steps::Step],
+        chain: (&[steps::Step], Option<&[String]>),
         stored: StrategyStatus,
     ) {
         let mut problems = Vec::new();
-        let chain = Chain::compile(steps, "spec.steps", &self.settings, &mut problems);
+        let chain = Chain::compile(chain, "spec.steps", &self.settings, &mut problems);
         let strategy = Strategy {
             uid: meta.uid.as_deref().unwrap_or_default().into(),
             generation: meta.generation.unwrap_or_default(),

@@ -7,8 +7,11 @@ use kubemend_api::targets::WorkloadKind;
 
 use super::{FRESH_FOR, Hint, Pod, Takes, World};
 use crate::claim;
-use crate::episode::Episode;
-use crate::facts::{Name, PodFacts, Proof, RevisionFacts, TargetKey, Text, Uid, template};
+use crate::episode::{Episode, Request};
+use crate::facts::{
+    JobFacts, Name, PodFacts, Proof, RevisionFacts, TargetKey, Text, Uid, template,
+};
+use crate::hold::Hold;
 use crate::moment::{Millis, Moment};
 use crate::policy::{Chain, ChainRef, Policy, PolicyId, Rule, Strategy};
 use crate::source::Source;
@@ -95,6 +98,16 @@ impl World {
         own.filter_map(|id| self.revisions.get(id))
     }
 
+    /// The Job that a request made, if it is that one.
+    pub(crate) fn job_of(&self, key: &TargetKey, request: &Request) -> Option<&JobFacts> {
+        let name = Name {
+            namespace: key.namespace.clone(),
+            name: request.name.clone(),
+        };
+        let known = self.jobs.get(&name)?;
+        (Some(&known.template) == request.to.as_ref()).then_some(known)
+    }
+
     /// What a revision has proven: its own mark, or the memory of a DryRun, whichever is longer.
     pub fn proof_of(&self, revision: &RevisionFacts) -> Option<Proof> {
         let kept = self.proofs.get(&revision.uid).copied();
@@ -174,6 +187,25 @@ impl World {
                 .strategy_of(rule)
                 .map(|strategy| &strategy.chain)
                 .ok_or_else(|| format!("{} {name}", kind.as_str())),
+        }
+    }
+
+    /// The chain that answers for a target; the hold where its strategy is missing, or refuses the target's namespace.
+    pub(crate) fn chain_for<'a>(
+        &'a self,
+        rule: &'a Rule,
+        key: &TargetKey,
+    ) -> Result<&'a Chain, Hold> {
+        let chain = self
+            .chain_of(rule)
+            .map_err(|name| Hold::StrategyMissing { name })?;
+        match &rule.chain {
+            ChainRef::Named(kind, name) if !chain.serves(&key.namespace) => {
+                let name = format!("{} {name}", kind.as_str());
+                let namespace = key.namespace.to_string();
+                Err(Hold::StrategyRefused { name, namespace })
+            }
+            ChainRef::Named(..) | ChainRef::Inline(_) => Ok(chain),
         }
     }
 

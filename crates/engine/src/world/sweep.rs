@@ -62,6 +62,7 @@ impl World {
             Source::Autoscalers | Source::VerticalAutoscalers | Source::Rollouts => {
                 self.claims.remove(&(source, name.clone())).is_some()
             }
+            Source::Jobs => self.jobs.remove(name).is_some(),
             Source::Policies | Source::ClusterPolicies => {
                 let removed = self.policies.get(name).is_some_and(|one| same(&one.uid))
                     && self.policies.remove(name).is_some();
@@ -199,6 +200,7 @@ impl World {
                 let of_kind = self.claims.keys().filter(|(one, _)| *one == source);
                 of_kind.map(|(_, name)| name.clone()).collect()
             }
+            Source::Jobs => self.jobs.keys().cloned().collect(),
             Source::Policies => self
                 .policies
                 .values()

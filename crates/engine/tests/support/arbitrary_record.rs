@@ -33,6 +33,7 @@ fn request() -> impl Strategy<Value = Request> {
         Verb::Rollback,
         Verb::Restart,
         Verb::Resize,
+        Verb::Run,
     ]);
     let result = of(select(vec![Done::Applied, Done::NotApplied, Done::Unknown]));
     (
@@ -61,6 +62,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         ActionName::Scale,
         ActionName::Rollback,
         ActionName::ResizeMemory,
+        ActionName::Job,
     ]);
     let outcome = of(select(vec![
         Outcome::WouldAct,

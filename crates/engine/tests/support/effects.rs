@@ -1,11 +1,12 @@
 //! The effects of plans, carried out as the real reconciler does: the record first, then the act.
 
+use kubemend_api::annotations;
 use kubemend_engine::change::{self, Change, Object};
 use kubemend_engine::episode::{Attempt, Done, Episode, Resize, Verb};
 use kubemend_engine::facts::{Name, Proof, Text};
 use kubemend_engine::source::Source;
 use kubemend_engine::{Effect, Moment, record};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::objects::{self, moment};
 use super::stage::{Crash, Stage, name_of};
@@ -21,7 +22,7 @@ impl Stage {
                 event.metadata.uid = Some(format!("uid-{}", episode.id.name));
                 Some(self.store_record(&event))
             }
-            Effect::Write(episode) | Effect::Rehearse(episode) => {
+            Effect::Write(episode) | Effect::Rehearse(episode, _) => {
                 Some(self.store_record(&record::encode(episode)))
             }
             Effect::Act(episode, _) => return self.act(episode),
@@ -123,6 +124,7 @@ impl Stage {
                     }
                     Verb::Restart => self.restart_all(&episode.spec.target.name, to),
                     Verb::Rollback => self.roll_back(&episode.spec.target.name, to),
+                    Verb::Run => self.run_job(&request.name, to),
                     Verb::Resize => {
                         let name = Name::new(&episode.id.namespace, &request.name);
                         self.resize(&name, &request.resize().expect("a limit"));
@@ -132,6 +134,13 @@ impl Stage {
             results.push((done, detail));
         }
         results
+    }
+
+    fn run_job(&mut self, name: &str, template: &str) {
+        self.put(
+            json!({ "kind": "Job", "metadata": { "name": name, "namespace": "shop",
+            "annotations": { annotations::JOB_TEMPLATE: template } } }),
+        );
     }
 
     fn set_replicas(&mut self, name: &str, replicas: usize) {

@@ -113,7 +113,7 @@ fn effect(effect: &Effect, world: &World) -> String {
                 intent(episode)
             )
         }
-        Effect::Rehearse(episode) => {
+        Effect::Rehearse(episode, _) => {
             let later = episode.state.later_steps.join(", ");
             let later = if later.is_empty() {
                 later
@@ -213,6 +213,7 @@ fn request(target: &str, request: &Request) -> String {
         Verb::Scale => format!("{from} -> {to} replicas"),
         Verb::Restart => "rolling restart".to_owned(),
         Verb::Resize => format!("{} {from} -> {to}", request.name),
+        Verb::Run => request.name.to_string(),
         Verb::Rollback => format!("template {} -> {}", revision(from), revision(to)),
     }
 }

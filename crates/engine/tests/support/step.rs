@@ -41,6 +41,8 @@ pub struct Step {
     /// `Kind/name`, in namespace shop where the kind has one.
     #[serde(default)]
     pub gone: Vec<String>,
+    /// How the newest Job ends: `Complete`, or `Failed BackoffLimitExceeded`; `gone` removes it.
+    pub job: Option<String>,
     /// `kubemend.io/retry` on a record: `"#1": again`
     #[serde(default)]
     pub retry: BTreeMap<String, String>,
@@ -157,9 +159,14 @@ pub fn patch_spec(stage: &mut Stage, source: Source, name: &str, patch: &Value) 
     stage.put(object);
 }
 
-pub fn set_chain(stage: &mut Stage, steps: &Value) {
+/// The steps of the chain, or its whole spec.
+pub fn set_chain(stage: &mut Stage, chain: &Value) {
     let mut strategy = objects::strategy();
-    strategy["spec"]["steps"] = steps.clone();
+    if chain.is_array() {
+        strategy["spec"]["steps"] = chain.clone();
+    } else {
+        strategy["spec"] = chain.clone();
+    }
     stage.put(strategy);
 }
 
@@ -210,6 +217,9 @@ pub fn prepare(stage: &mut Stage, step: &Step) {
             .unwrap_or_else(|| Name::new(namespace, name));
         stage.delete(source, &name);
     }
+    if let Some(end) = &step.job {
+        end_job(stage, end);
+    }
     for event in &step.events {
         told::tell(stage, event);
     }
@@ -225,6 +235,21 @@ pub fn prepare(stage: &mut Stage, step: &Step) {
         }
     }
     process(stage, step);
+}
+
+fn end_job(stage: &mut Stage, end: &str) {
+    let jobs = stage.store.iter().rev();
+    let mut jobs = jobs.filter(|((source, _), _)| *source == Source::Jobs);
+    let (_, job) = jobs.next().expect("a Job");
+    let mut job = job.clone();
+    if end == "gone" {
+        stage.delete(Source::Jobs, &super::stage::name_of(&job));
+        return;
+    }
+    let (kind, reason) = end.split_once(' ').unwrap_or((end, ""));
+    job["status"]["conditions"] = json!([{ "type": kind, "status": "True", "reason": reason,
+        "lastTransitionTime": time(stage.now) }]);
+    stage.put(job);
 }
 
 /// What concerns the operator's own process.

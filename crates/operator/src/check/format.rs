@@ -15,6 +15,7 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
         "^([0-9]{1,6}(ms|s|m|h))+$" => text.parse::<Duration>().is_ok(),
         "^([01][0-9]|2[0-3]):[0-5][0-9]$" => time_of_day(text),
         "^(100|[1-9]?[0-9])%$" => amount(text),
+        "^[^\\s]+$" => !text.is_empty() && !text.contains(char::is_whitespace),
         "^[1-9][0-9]{0,11}(Ki|Mi|Gi|Ti|k|M|G|T)?$" => text.parse::<Memory>().is_ok(),
         "^[1-9](\\.[0-9]{1,2})?$" => factor(text),
         "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" => word(text, lower, "-"),

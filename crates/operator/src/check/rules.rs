@@ -21,6 +21,7 @@ const BACKOFF: &str =
 const VALUES: &str =
     "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)";
 
+const NO_JOB: &str = "self.all(s, !has(s.action.job))";
 const GOOD_CONDITION: &str = "self.status != 'True' || !(self.type in ['Ready', 'ContainersReady', 'Initialized', 'PodScheduled', 'PodReadyToStartContainers', 'Available', 'Progressing'])";
 const GOOD: [&str; 7] = [
     "Ready",
@@ -113,6 +114,13 @@ pub(super) fn holds(rule: &str, node: &Node) -> Option<bool> {
                 || has(node, "restrict")
                 || has(node, "budget")
         }
+        "!has(self.timeout) || duration(self.timeout) <= duration('1h')" => {
+            millis(node, "timeout").is_none_or(|length| length <= 3_600_000)
+        }
+        NO_JOB => no_job(node),
+        "has(self.namespaces) || self.steps.all(s, !has(s.action.job))" => {
+            has(node, "namespaces") || node.get("steps").is_none_or(no_job)
+        }
         "self.from != self.to" => text(node, "from") != text(node, "to"),
         "self.from < self.to" => {
             let at = |field| text(node, field).and_then(Timestamp::parse_millis);
@@ -186,6 +194,11 @@ fn selects(selector: &Node) -> bool {
             .is_some_and(|part| !part.members().is_empty() || !part.items().is_empty())
     };
     full("matchLabels") || full("matchExpressions")
+}
+
+fn no_job(steps: &Node) -> bool {
+    let is_job = |step: &Node| step.get("action").is_some_and(|action| has(action, "job"));
+    !steps.items().iter().any(is_job)
 }
 
 fn is_zero(amount: Option<&Node>) -> bool {

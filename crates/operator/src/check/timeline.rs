@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use kubemend_api::Action;
 use kubemend_api::actions::ActionName;
 use kubemend_api::policy::StrategyKind;
 use kubemend_api::{ClusterRecoveryStrategy, Duration, Mode, RecoveryStrategy};
@@ -35,7 +36,9 @@ impl Strategies {
     pub(super) fn add_cluster(&mut self, strategy: &ClusterRecoveryStrategy) {
         let name = strategy.metadata.name.as_deref().unwrap_or_default();
         let kind = StrategyKind::ClusterRecoveryStrategy;
-        self.add(kind, Name::new("", name), &strategy.spec.steps);
+        let spec = &strategy.spec;
+        let namespaces = spec.namespaces.as_deref();
+        self.add(kind, Name::new("", name), (&spec.steps, namespaces));
     }
 
     pub(super) fn add_namespaced(&mut self, strategy: &RecoveryStrategy) {
@@ -43,12 +46,18 @@ impl Strategies {
         let name = meta.name.as_deref().unwrap_or_default();
         let namespace = meta.namespace.as_deref().unwrap_or_default();
         let kind = StrategyKind::RecoveryStrategy;
-        self.add(kind, Name::new(namespace, name), &strategy.spec.steps);
+        let steps = &strategy.spec.steps;
+        self.add(kind, Name::new(namespace, name), (steps, None));
     }
 
-    fn add(&mut self, kind: StrategyKind, name: Name, steps: &[kubemend_api::steps::Step]) {
+    fn add(
+        &mut self,
+        kind: StrategyKind,
+        name: Name,
+        chain: (&[kubemend_api::steps::Step], Option<&[String]>),
+    ) {
         let mut ignored = Vec::new();
-        let chain = Chain::compile(steps, "spec.steps", &Settings::default(), &mut ignored);
+        let chain = Chain::compile(chain, "spec.steps", &Settings::default(), &mut ignored);
         self.0.insert((kind, name), chain);
     }
 
@@ -82,6 +91,12 @@ pub(super) fn of(policy: &Policy, strategies: &Strategies) -> (Vec<String>, Vec<
             Some(chain) => {
                 let first = walk(chain, policy, &mut lines);
                 wrong.extend(too_late(&title, rule, first));
+                let namespace = &policy.id.namespace;
+                if !policy.is_cluster() && !chain.serves(namespace) {
+                    wrong.push(format!(
+                        "{title}: spec.namespaces of its strategy does not name {namespace}"
+                    ));
+                }
             }
             None => lines.push("  its strategy is in none of these files".to_owned()),
         }
@@ -115,6 +130,9 @@ fn walk(chain: &Chain, policy: &Policy, lines: &mut Vec<String>) -> Option<i64> 
                 first = first.or(Some(at));
             }
             touched = touched.saturating_add(units(action));
+            if let Action::Job(job) = &step.action {
+                at = at.saturating_add(job.timeout.as_millis());
+            }
             at = at.saturating_add(step.timeout);
             if attempt < step.attempts {
                 at = at.saturating_add(step.backoff(attempt));
@@ -144,7 +162,10 @@ fn asks(step: &Step, policy: &Policy) -> Option<i64> {
 fn units(action: ActionName) -> u32 {
     match action {
         ActionName::RestartPod | ActionName::ResizeMemory | ActionName::DeletePod => 10,
-        ActionName::RestartWorkload | ActionName::Scale | ActionName::Rollback => 1,
+        ActionName::RestartWorkload
+        | ActionName::Scale
+        | ActionName::Rollback
+        | ActionName::Job => 1,
         ActionName::EscalateToNode | ActionName::Wait => 0,
     }
 }

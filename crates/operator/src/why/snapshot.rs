@@ -184,8 +184,8 @@ async fn list(
             other => Ok((other?, None)),
         },
         _ => {
-            let path = match source.field_selector() {
-                Some(selector) => format!("{here}?fieldSelector={}", selector.replace('=', "%3D")),
+            let path = match source.selector() {
+                Some(selector) => format!("{here}?{selector}"),
                 None => here,
             };
             Ok((items(client, source, &path).await?, None))

@@ -1,5 +1,5 @@
-//! A toy cluster on the fake server: Deployments, `ReplicaSet`s, `StatefulSet`s, `DaemonSet`s, pods, a
-//! kubelet, and budgets.
+//! A toy cluster on the fake server: Deployments, `ReplicaSet`s, `StatefulSet`s, `DaemonSet`s, pods, Jobs,
+//! a kubelet, and budgets.
 //!
 //! What a pod does is told by the annotation [`PROGRAM`] of its template; see [`Program`].
 //!
@@ -22,6 +22,7 @@ mod budget;
 mod daemonset;
 mod deployment;
 mod garbage;
+mod job;
 mod kubelet;
 mod meta;
 mod podstatus;
@@ -143,9 +144,10 @@ impl World {
             self.stateful_sets.pass(objects);
             self.daemon_sets.pass(objects);
             let kubelet = self.kubelet.pass(objects);
+            let jobs = job::pass(objects);
             budget::pass(objects);
             if objects.version() == before {
-                return (before, earliest(progress, kubelet));
+                return (before, earliest(earliest(progress, kubelet), jobs));
             }
         }
         panic!("the toy cluster does not come to rest");

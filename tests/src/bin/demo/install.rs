@@ -249,7 +249,7 @@ fn binary() -> Result<PathBuf> {
     let built = demo.with_file_name(NAME);
     ensure!(
         built.exists(),
-        "the operator is not built; run `cargo build -p kubemend-operator`"
+        "the operator is not built; run `cargo build --bin kubemend`"
     );
     Ok(built)
 }

@@ -1,15 +1,13 @@
 //! Every answer that the API server can give to a record's write, and none. Whatever happens, nothing
 //! acts without its intent in the record, and nothing acts twice.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Bench, RECORD, VERBS, act, record_write, rehearse, request, unclear};
 use kubemend_engine::Effect;
 use kubemend_engine::episode::{Done, Outcome as Judged, Phase, UndoState, Verb};
 use kubemend_sim::{FaultKind, Matcher, Verb as Http};
 use serde_json::json;
-use support::{Bench, RECORD, VERBS, record_write, request, unclear};
 
 #[tokio::test(start_paused = true)]
 async fn without_faults_each_verb_acts_once_and_its_record_says_so() {
@@ -101,9 +99,7 @@ async fn an_intent_whose_record_is_gone_is_not_executed() {
     let episode = bench.intent(Verb::Delete);
     let before = bench.record().state;
     bench.server.delete("HealingEvent", "shop", RECORD);
-    let outcome = bench
-        .run(Effect::Act(episode.into(), Vec::new()), before)
-        .await;
+    let outcome = bench.run(act(episode), before).await;
     assert_eq!(bench.acts(Verb::Delete), 0);
     assert!(outcome.reply.record.is_none() && outcome.reply.retry_at.is_some());
 }
@@ -150,9 +146,7 @@ async fn an_annotation_is_no_conflict_and_another_status_is() {
     bench.server.update("HealingEvent", "shop", RECORD, |one| {
         one["metadata"]["annotations"] = json!({"note": "seen"});
     });
-    let outcome = bench
-        .run(Effect::Act(episode.into(), Vec::new()), before.clone())
-        .await;
+    let outcome = bench.run(act(episode), before.clone()).await;
     assert_eq!(outcome.first().0, Some(Done::Applied));
 
     let bench = Bench::new();
@@ -160,9 +154,7 @@ async fn an_annotation_is_no_conflict_and_another_status_is() {
     bench.server.update("HealingEvent", "shop", RECORD, |one| {
         one["status"] = json!({"phase": "Exhausted"});
     });
-    let outcome = bench
-        .run(Effect::Act(episode.into(), Vec::new()), before)
-        .await;
+    let outcome = bench.run(act(episode), before).await;
     assert_eq!(
         (bench.acts(Verb::Delete), outcome.state.phase),
         (0, Phase::Exhausted)
@@ -222,12 +214,7 @@ async fn nothing_is_sent_without_the_lease_or_after_the_intent_has_expired() {
     );
     let mut episode = bench.intent(Verb::Delete);
     episode.state.attempts[0].not_after = bench.clock.now().plus(10_000);
-    let outcome = bench
-        .run(
-            Effect::Act(episode.into(), Vec::new()),
-            bench.record().state,
-        )
-        .await;
+    let outcome = bench.run(act(episode), bench.record().state).await;
     assert_eq!(
         outcome.first(),
         (Some(Done::NotApplied), Some("IntentExpired"))
@@ -308,9 +295,7 @@ async fn a_rehearsal_touches_nothing_and_is_recorded() {
         let bench = Bench::new();
         let mut episode = bench.intent(verb);
         episode.state.attempts[0].outcome = Some(Judged::WouldAct);
-        let outcome = bench
-            .run(Effect::Rehearse(episode.into()), bench.record().state)
-            .await;
+        let outcome = bench.run(rehearse(episode), bench.record().state).await;
         assert_eq!(outcome.first(), (None, Some("DryRun ok")), "{verb:?}");
         assert_eq!(bench.acts(verb), 0);
     }
@@ -319,9 +304,7 @@ async fn a_rehearsal_touches_nothing_and_is_recorded() {
         .server
         .fault(request(Verb::Scale), FaultKind::status(403, "Forbidden"));
     let episode = bench.intent(Verb::Scale);
-    let outcome = bench
-        .run(Effect::Rehearse(episode.into()), bench.record().state)
-        .await;
+    let outcome = bench.run(rehearse(episode), bench.record().state).await;
     assert_eq!(outcome.first(), (None, Some("Forbidden")));
 }
 

@@ -1,18 +1,17 @@
 //! A bench for one effect: a fake API server with one workload, and the hands that act on it.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its own part"
-)]
+#![allow(unreachable_pub, reason = "a module of a test binary")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubemend_api::actions::ActionName;
+use kubemend_api::Memory;
+use kubemend_api::actions::{ActionName, Job};
+use kubemend_engine::action;
 use kubemend_engine::change::{self, Change, Object, Reply};
 use kubemend_engine::episode::{Attempt, Done, Phase, Request, State, Verb};
 use kubemend_engine::facts::template;
+use kubemend_engine::plan::Aside;
 use kubemend_engine::{Effect, Episode, Moment, Source};
 use kubemend_reconciler::effect::Hands;
 use kubemend_reconciler::{Clock, Metrics};
@@ -30,7 +29,6 @@ pub struct Bench {
     pub lease: watch::Sender<Term>,
     pub clock: Clock,
     pub hands: Hands,
-    pub metrics: Metrics,
     _inbox: mpsc::Receiver<Change>,
 }
 
@@ -117,13 +115,12 @@ impl Bench {
         lease.send_replace(Some(Instant::now() + Duration::from_hours(1)));
         let (changes, inbox) = mpsc::channel(16);
         let metrics = Metrics::default();
-        let hands = Hands::new(server.client(), fence, clock, metrics.clone(), changes);
+        let hands = Hands::new(server.client(), fence, clock, metrics, changes);
         let bench = Self {
             server,
             lease,
             clock,
             hands,
-            metrics,
             _inbox: inbox,
         };
         bench.server.put(json!({
@@ -200,6 +197,11 @@ impl Bench {
                 Some("app limit 64Mi".into()),
                 Some("app limit 96Mi".into()),
             ),
+            Verb::Run => {
+                let uid = self.uid("Deployment", "web");
+                let to = Some(action::job_hash(&job()));
+                (ActionName::Job, "web-1-69a38180", uid, None, to)
+            }
             Verb::Restart => {
                 let uid = self.uid("Deployment", "web");
                 let to = Some(now.to_string().as_str().into());
@@ -246,8 +248,7 @@ impl Bench {
     /// Runs an act with one request.
     pub async fn act(&self, verb: Verb) -> Outcome {
         let episode = self.intent(verb);
-        self.run(Effect::Act(episode.into(), Vec::new()), self.record().state)
-            .await
+        self.run(act(episode), self.record().state).await
     }
 
     /// Runs an effect that was made from that state.
@@ -276,6 +277,35 @@ impl Bench {
     }
 }
 
+/// The effect that acts as an episode's newest attempt says.
+pub fn act(episode: Episode) -> Effect {
+    Effect::Act(episode.into(), aside())
+}
+
+/// The effect that only rehearses it.
+pub fn rehearse(episode: Episode) -> Effect {
+    Effect::Rehearse(episode.into(), aside())
+}
+
+fn aside() -> Aside {
+    Aside {
+        failing: vec![("web-def-1".into(), "a".into())],
+        job: Some(job().into()),
+    }
+}
+
+/// The template of a Job.
+pub fn job() -> Job {
+    Job {
+        image: "tools:1".to_owned(),
+        command: Some(vec!["/bin/clean".to_owned()]),
+        args: None,
+        service_account_name: None,
+        memory: Memory::quantity("64Mi").expect("a quantity"),
+        timeout: kubemend_api::Duration::from_secs(90),
+    }
+}
+
 /// The request of a verb.
 fn sent(verb: Verb) -> (&'static str, &'static str, Http) {
     match verb {
@@ -283,6 +313,7 @@ fn sent(verb: Verb) -> (&'static str, &'static str, Http) {
         Verb::Delete => ("pods", "", Http::Delete),
         Verb::Scale => ("deployments", "scale", Http::Patch),
         Verb::Resize => ("pods", "resize", Http::Patch),
+        Verb::Run => ("jobs", "", Http::Create),
         Verb::Restart | Verb::Rollback => ("deployments", "", Http::Patch),
     }
 }
@@ -305,13 +336,14 @@ pub fn record_write() -> Matcher {
 }
 
 /// Every verb that takes something away or changes it.
-pub const VERBS: [Verb; 6] = [
+pub const VERBS: [Verb; 7] = [
     Verb::Evict,
     Verb::Delete,
     Verb::Scale,
     Verb::Rollback,
     Verb::Restart,
     Verb::Resize,
+    Verb::Run,
 ];
 
 /// Answers that leave open whether the write took effect, and answers that only seem to.

@@ -1,14 +1,12 @@
 //! Every answer that the API server can give to an act, and none: what each means for the attempt.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Bench, RECORD, VERBS, act, request, unclear};
 use kubemend_engine::Effect;
 use kubemend_engine::episode::{Done, Outcome as Judged, Verb};
 use kubemend_sim::{FaultKind, Settings};
 use serde_json::json;
-use support::{Bench, RECORD, VERBS, request, unclear};
 
 #[tokio::test(start_paused = true)]
 async fn an_unclear_answer_to_an_act_is_settled_by_looking() {
@@ -90,7 +88,13 @@ async fn a_refused_act_costs_no_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_is_no_change() {
-    for verb in [Verb::Scale, Verb::Rollback, Verb::Restart, Verb::Resize] {
+    for verb in [
+        Verb::Scale,
+        Verb::Rollback,
+        Verb::Restart,
+        Verb::Resize,
+        Verb::Run,
+    ] {
         for (code, reason) in [(409, "Conflict"), (422, "Invalid")] {
             let bench = Bench::new();
             bench
@@ -161,12 +165,7 @@ async fn another_pod_of_that_name_is_left_alone() {
         bench.server.force_delete("Pod", "shop", "web-def-1");
         pod["metadata"] = json!({"namespace": "shop", "name": "web-def-1"});
         bench.server.put(pod);
-        let outcome = bench
-            .run(
-                Effect::Act(episode.into(), Vec::new()),
-                bench.record().state,
-            )
-            .await;
+        let outcome = bench.run(act(episode), bench.record().state).await;
         assert_eq!(outcome.first(), (Some(Done::NotApplied), Some("Gone")));
         assert_eq!(bench.acts(verb), 0);
     }
@@ -203,12 +202,7 @@ async fn what_somebody_else_changed_is_left_alone() {
     let bench = Bench::new();
     let episode = bench.intent(Verb::Rollback);
     bench.server.delete("ReplicaSet", "shop", "web-abc");
-    let outcome = bench
-        .run(
-            Effect::Act(episode.into(), Vec::new()),
-            bench.record().state,
-        )
-        .await;
+    let outcome = bench.run(act(episode), bench.record().state).await;
     assert_eq!(
         outcome.first(),
         (Some(Done::NotApplied), Some("RevisionGone"))
@@ -275,7 +269,7 @@ async fn a_controller_revision_that_is_no_longer_what_was_judged_is_not_put_back
             .server
             .update("ControllerRevision", "shop", "web-abc", change);
         let before = bench.record().state;
-        let effect = Effect::Act(episode.into(), Vec::new());
+        let effect = act(episode);
         let outcome = bench.run(effect, before).await;
         assert_eq!(
             outcome.first(),

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::Bench;
 use kubemend_engine::episode::{Phase, Verb};
 use kubemend_engine::proposal::Proposal;
 use kubemend_engine::{Effect, Episode};
 use kubemend_sim::{FaultKind, Matcher, Verb as Http};
 use serde_json::{Value, json};
-use support::Bench;
 
 /// The record with a rollback that is for somebody else, held.
 fn proposing(bench: &Bench) -> Episode {

@@ -1,12 +1,9 @@
 //! What a resize asks first, and what it changes: the limit of one container, and nothing besides.
 
-mod support;
-
-use kubemend_engine::Effect;
+use crate::support::{Bench, act};
 use kubemend_engine::episode::{Done, Verb};
 use kubemend_sim::{FaultKind, Matcher};
 use serde_json::{Value, json};
-use support::Bench;
 
 const POD: &str = "web-def-1";
 
@@ -23,7 +20,8 @@ async fn it_raises_the_limit_and_leaves_the_template_alone() {
     );
     assert_eq!(container["image"], "web:2");
     assert_eq!(bench.object("Deployment", "web"), before);
-    let patch = bench.object("HealingEvent", support::RECORD)["status"]["templatePatch"].clone();
+    let patch =
+        bench.object("HealingEvent", crate::support::RECORD)["status"]["templatePatch"].clone();
     assert_eq!(
         patch,
         r#"{"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"96Mi"}}}]}}}}"#
@@ -45,12 +43,7 @@ async fn a_guaranteed_pod_keeps_its_quality_of_service() {
     let attempt = episode.state.attempts.last_mut().expect("an attempt");
     attempt.requests[0].from = Some("app request and limit 64Mi".into());
     attempt.requests[0].to = Some("app request and limit 96Mi".into());
-    let outcome = bench
-        .run(
-            Effect::Act(episode.into(), Vec::new()),
-            bench.record().state,
-        )
-        .await;
+    let outcome = bench.run(act(episode), bench.record().state).await;
     assert_eq!(outcome.first(), (Some(Done::Applied), None));
     let raised = json!({"limits": {"memory": "96Mi"}, "requests": {"memory": "96Mi"}});
     assert_eq!(

@@ -1,0 +1,49 @@
+//! `job`: one Job in the target's namespace, from the template of the step.
+
+use kubemend_api::actions::Job;
+use serde_json::Value;
+
+use crate::approval;
+use crate::episode::{Attempt, Request, Verb};
+use crate::facts::{Text, template};
+use crate::guard::Case;
+use crate::record_name;
+
+/// One Job. Its name is made from the target, the record's UID and the number of the attempt, so that no attempt finds the
+/// Job of another, and the same one finds its own.
+pub(super) fn resolve(parameters: &Job, case: &Case<'_>) -> Vec<Request> {
+    let view = case.view;
+    let (uid, attempt) = case.episode.map_or(("", 1), |one| {
+        (&*one.uid, approval::next_attempt(one, &case.step.name))
+    });
+    let record = &template::hash(&Value::from(uid))[..8];
+    vec![Request {
+        verb: Verb::Run,
+        name: format!("{}{record}-{attempt}", record_name::stem(&view.key)).into(),
+        uid: view.workload.uid.clone(),
+        from: None,
+        to: Some(hash(parameters)),
+        result: None,
+        detail: None,
+    }]
+}
+
+/// The hash of a Job's template, by which a Job is known again as the one that was meant.
+pub fn hash(job: &Job) -> Text {
+    let json = serde_json::to_value(job).unwrap_or_default();
+    template::hash(&json).into()
+}
+
+/// Why the API server never lets this happen, in the words of its answers.
+const REFUSED: [(&str, &str); 2] = [
+    (
+        "Forbidden",
+        "the Job is forbidden here: bind the ClusterRole kubemend-jobs to the operator in this namespace, or mend the quota or admission policy that refuses it",
+    ),
+    ("Invalid", "the API server finds the Job invalid"),
+];
+
+/// Why an attempt was refused for good; `None` where trying again may help.
+pub(super) fn refused_for_good(attempt: &Attempt) -> Option<&'static str> {
+    super::refused_as(attempt, &REFUSED)
+}

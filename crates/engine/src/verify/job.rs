@@ -1,0 +1,47 @@
+//! A Job has to end before what it did for the target can be judged.
+
+use kubemend_api::Action;
+
+use super::Verdict;
+use crate::episode::{Attempt, Verb};
+use crate::moment::{Millis, Moment};
+use crate::policy::Step;
+use crate::view::View;
+
+/// The Job controller ends a Job at its deadline, and its pod may take its whole grace of 30 s to go.
+const LATE: Millis = 60_000;
+
+/// When the attempt had its effect: when its Job was complete, and of every other action when it acted. The verdict
+/// where the Job still runs, failed or is gone.
+pub(super) fn ended(view: &View<'_>, attempt: &Attempt, step: &Step) -> Result<Moment, Verdict> {
+    let acted_at = attempt.acted_at.unwrap_or(attempt.intent_at);
+    let Some(request) = attempt.requests.iter().find(|one| one.verb == Verb::Run) else {
+        return Ok(acted_at);
+    };
+    let name = &request.name;
+    let Some(job) = view.world.job_of(&view.key, request) else {
+        return Err(Verdict::Inconclusive(format!(
+            "job {name} is gone before it was seen to end"
+        )));
+    };
+    // An edited step may run no Job any more; then its verification is as long as ever.
+    let timeout = match &step.action {
+        Action::Job(job) => job.timeout.as_millis(),
+        _ => step.timeout,
+    };
+    let deadline = acted_at.plus(timeout.saturating_add(LATE));
+    match &job.end {
+        Some(end) => match &end.failure {
+            Some(why) => Err(Verdict::NotRecovered(format!("job {name} failed: {why}"))),
+            // Object times have whole seconds: it cannot have ended before it began.
+            None => Ok(end.at.max(acted_at)),
+        },
+        None if view.now > deadline => {
+            let seconds = timeout / 1000;
+            Err(Verdict::NotRecovered(format!(
+                "job {name} has not ended, although it had {seconds}s"
+            )))
+        }
+        None => Err(Verdict::Wait(deadline.plus(1))),
+    }
+}
