@@ -31,7 +31,7 @@ unit: ## Unit, property, scenario and simulation tests
 sim: ## Seeded histories of a failing cluster under the production code (SEEDS=n FROM=seed)
 	@$(CARGO) run --quiet --bin kubemend-campaign -- seeds --seeds $(SEEDS) --from $(FROM)
 
-crashes: ## Six stories with a crash before and after every write, and with every reply lost
+crashes: ## Seven stories with a crash before and after every write, and with every reply lost
 	@$(CARGO) run --quiet --bin kubemend-campaign -- stories
 
 cluster: ## The proofs on a real cluster

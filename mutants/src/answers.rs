@@ -18,7 +18,7 @@ const fn bug(
     }
 }
 
-pub(crate) const MUTANTS: [Mutant; 16] = [
+pub(crate) const MUTANTS: [Mutant; 17] = [
     bug(
         "an approval is good for every attempt",
         "crates/engine/src/approval.rs",
@@ -81,6 +81,15 @@ pub(crate) const MUTANTS: [Mutant; 16] = [
             "if attempt.action == ActionName::Rollback\n        && view.pods.is_empty()\n        && !action::left_behind",
         ),
         "a StatefulSet that was rolled back waits for its broken pod for ever (kubernetes#67250)",
+    ),
+    bug(
+        "a rollback removes what was released since",
+        "crates/engine/src/view.rs",
+        (
+            ".is_some_and(|(pods, present)| pods < present)",
+            ".is_some_and(|(pods, present)| pods != present)",
+        ),
+        "the pod of the release that mends it is deleted, because the release itself is not seen yet",
     ),
     bug(
         "an event about a pod that is well is a failure",

@@ -27,6 +27,7 @@ pub(crate) fn is_true(objects: &Objects, record: &Value) -> bool {
             !pods.iter().any(|pod| truth::is_down(pod))
                 && !pods.iter().all(|pod| truth::is_ready(pod))
         }
+        "CommonCause" => shares(objects, record),
         "RolloutInProgress" => is_rolling_out(objects, namespace, workload),
         "PDBBlocked" => {
             let budget = objects.get(&Key::new("PodDisruptionBudget", namespace, name));
@@ -34,6 +35,19 @@ pub(crate) fn is_true(objects: &Objects, record: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+/// Two others fail, and show a sign that this one shows.
+fn shares(objects: &Objects, record: &Value) -> bool {
+    let signs: Vec<&Value> = items(record, "/spec/signs").collect();
+    let others = objects.list("HealingEvent", "").into_iter().filter(|one| {
+        let fails = truth::is_open(one) && text(one, "/status/healthyAt").is_empty();
+        fails && one["spec"]["targetRef"] != record["spec"]["targetRef"]
+    });
+    others
+        .filter(|one| items(one, "/spec/signs").any(|sign| signs.contains(&sign)))
+        .count()
+        >= 2
 }
 
 /// Pods of another release are there, or too few of the newest.

@@ -33,7 +33,7 @@ pub(crate) const CHAINS: [Chain; 10] = [
 pub(crate) const ASKS: usize = 8;
 
 /// The chain with Jobs, which only a strategy of the cluster may have.
-const JOBS: usize = 9;
+pub(crate) const JOBS: usize = 9;
 
 /// The step that no act is made for without an approval, and who gives it.
 pub(crate) const ASKED: &str = "asked";

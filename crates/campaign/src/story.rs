@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::history::{Event, History, Policy, Workload};
 use crate::judge::Violation;
+use crate::manifests::JOBS;
 use crate::play;
 use crate::stage::Stage;
 use crate::truth::{items, text};
@@ -101,6 +102,12 @@ pub fn all() -> Vec<Story> {
             "healthy",
             &[5],
             "exit-after:2s,until-replaced,second-after:40s",
+        ),
+        one(
+            "jobs do not help, and a restart does",
+            "healthy",
+            &[JOBS],
+            "exit-after:2s,until-replaced",
         ),
         overlap,
         contention(),

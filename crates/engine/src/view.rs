@@ -111,16 +111,28 @@ impl<'a> View<'a> {
             || self.pods.iter().chain(&self.leaving).any(other)
     }
 
-    /// Pods of another template that fail and that the workload's controller leaves as they are, although it has seen
+    /// Pods of an earlier template that fail and that the workload's controller leaves as they are, although it has seen
     /// the present one: it waits for each to get ready before it goes on, or it never replaces any.
     pub fn outdated(&self, recent: Millis) -> impl Iterator<Item = &PodView<'a>> {
         let left = matches!(self.workload.updates, Updates::Ordered | Updates::ByHand);
         let left = left && self.workload.observed;
         self.pods.iter().filter(move |one| {
-            let other = one.hash.is_some_and(|hash| *hash != self.workload.hash);
             let down = || one.is_down() || health::is_failing(one, recent, self.now);
-            left && other && one.can_be_replaced() && down()
+            left && self.is_earlier(one) && one.can_be_replaced() && down()
         })
+    }
+
+    /// Of a revision that came before the present one. A pod of a later one tells that the workload was changed and is
+    /// not seen yet: each collection is watched by itself.
+    fn is_earlier(&self, one: &PodView<'_>) -> bool {
+        let number = |hash: &Text| {
+            let all = self.world.revisions_of(&self.key);
+            let own = all.filter(|revision| revision.hash == *hash);
+            own.map(|revision| revision.revision).max()
+        };
+        let (pods, present) = (one.hash.and_then(number), number(&self.workload.hash));
+        pods.zip(present)
+            .is_some_and(|(pods, present)| pods < present)
     }
 
     /// Those of them that an ordered controller waits for: the present template reaches no pod before they are gone. None
