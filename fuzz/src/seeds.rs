@@ -182,6 +182,12 @@ pub fn object(source: Source) -> Vec<Value> {
             "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
                 "message": "Job has reached the specified backoff limit", "lastTransitionTime": "2026-03-01T00:00:00Z"}]}}),
         ],
+        Source::Nodes => vec![
+            json!({"metadata": {"name": "node-0", "uid": "node", "resourceVersion": "8",
+                "labels": {"topology.kubernetes.io/zone": "a"}},
+            "status": {"conditions": [{"type": "NetworkUnavailable", "status": "True", "reason": "NoRouteCreated",
+                "message": "no route", "lastTransitionTime": "2026-03-01T00:00:00Z"}]}}),
+        ],
         Source::Policies => vec![policy("shop", 0), policy("shop", 1), policy("shop", 2)],
         Source::ClusterPolicies => vec![
             json!({"metadata": {"name": "everywhere", "uid": "cp", "resourceVersion": "9"},

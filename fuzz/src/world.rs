@@ -149,7 +149,10 @@ fn is_elsewhere(source: Source, change: &Change) -> bool {
             Object::Strategy(one) => one.metadata.namespace.as_deref().unwrap_or_default().into(),
             Object::Record(one) => one.id.namespace.clone(),
             Object::Namespace(one) => one.name.clone(),
-            Object::ClusterPolicy(_) | Object::ClusterStrategy(_) | Object::Config(_) => {
+            Object::Node(_)
+            | Object::ClusterPolicy(_)
+            | Object::ClusterStrategy(_)
+            | Object::Config(_) => {
                 return false;
             }
         },
@@ -157,7 +160,7 @@ fn is_elsewhere(source: Source, change: &Change) -> bool {
     };
     let everywhere = matches!(
         source,
-        Source::ClusterPolicies | Source::ClusterStrategies | Source::Config
+        Source::Nodes | Source::ClusterPolicies | Source::ClusterStrategies | Source::Config
     );
     !everywhere && &*namespace != "cafe"
 }

@@ -131,8 +131,8 @@ pub(crate) const MUTANTS: [Mutant; 17] = [
         "a common cause holds nothing",
         "crates/engine/src/cause.rs",
         (
-            "causes.find(|one| one.targets >= LEAST)",
-            "causes.find(|one| one.targets >= LEAST.saturating_mul(1_000))",
+            "causes.find(|one| one.targets >= enough(one.sign.kind))",
+            "causes.find(|one| one.targets >= enough(one.sign.kind).saturating_mul(1_000))",
         ),
         "every workload of a broken node is restarted, one after the other",
     ),

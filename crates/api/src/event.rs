@@ -154,6 +154,7 @@ pub enum CauseKind {
     Node,
     Image,
     Object,
+    Zone,
 }
 
 impl CauseKind {
@@ -163,6 +164,7 @@ impl CauseKind {
             Self::Node => "Node",
             Self::Image => "Image",
             Self::Object => "Object",
+            Self::Zone => "Zone",
         }
     }
 }

@@ -33,7 +33,7 @@ one_of! {
     probe_failing: ProbeFailing = "probeFailing", "probe_failing",
         "A container that runs and fails its probes. Example: {probes: [Readiness], for: 5m}";
     network_issue: NetworkIssue = "networkIssue", "network_issue",
-        "A pod whose node cannot make its network, or whose probes get no answer although it runs. Example: {for: 30s}";
+        "A pod whose node has no network or cannot make the pod's, or whose probes get no answer although it runs. Example: {for: 30s}";
     pending: Pending = "pending", "pending",
         "A pod that finds no node, or that its node cannot set up. Example: {for: 10m}";
     stuck_terminating: StuckTerminating = "stuckTerminating", "stuck_terminating",

@@ -18,6 +18,9 @@ use crate::world::World;
 /// So many targets make it likelier that they share the cause than that each has its own: two may be chance.
 pub const LEAST: u32 = 3;
 
+/// A zone holds a good part of everything, so that chance does more.
+pub const LEAST_OF_ZONE: u32 = 5;
+
 /// A release is the likelier cause for so long.
 pub const RELEASE: Millis = 3_600_000;
 
@@ -31,7 +34,7 @@ pub struct Cause {
 }
 
 /// What the pods of a target show that others might show too, the narrowest first: a missing object, the image
-/// of a release, a node on which only this target's failing pods run.
+/// of a release, a node on which only this target's failing pods run, a zone.
 pub(crate) fn signs(view: &View<'_>, detector: &dyn Detect) -> Vec<EventSign> {
     let shown = detector.pods(view).iter();
     let failing: Vec<&PodFacts> = shown
@@ -46,11 +49,16 @@ pub(crate) fn signs(view: &View<'_>, detector: &dyn Detect) -> Vec<EventSign> {
     let image = shared(&failing, |pod| pod.clue()?.image.as_ref());
     let node = shared(&failing, |pod| pod.clue()?.node.as_ref());
     let image = image.filter(|_| came_lately(view) || pulls(&failing));
-    let node = node.filter(|_| stands_elsewhere(view, detector));
+    let zone = shared(&failing, |pod| view.world.zone_of(pod));
+    let elsewhere = (node.is_some() || zone.is_some()) && stands_elsewhere(view, detector);
+    let node = node.filter(|_| elsewhere);
+    let zone = zone.filter(|_| elsewhere && view.world.has_zones());
     let object = object.map(|one| sign(CauseKind::Object, one));
     let image = image.map(|one| sign(CauseKind::Image, one));
     let node = node.map(|one| sign(CauseKind::Node, one));
-    object.into_iter().chain(image).chain(node).collect()
+    let zone = zone.map(|one| sign(CauseKind::Zone, one));
+    let wide = node.into_iter().chain(zone);
+    object.into_iter().chain(image).chain(wide).collect()
 }
 
 /// What all of these pods have, if it is one thing.
@@ -156,7 +164,14 @@ impl Causes {
                 targets: u32::try_from(all.filter(near).count()).unwrap_or(u32::MAX),
             }
         });
-        causes.find(|one| one.targets >= LEAST)
+        let enough = |kind| {
+            if kind == CauseKind::Zone {
+                LEAST_OF_ZONE
+            } else {
+                LEAST
+            }
+        };
+        causes.find(|one| one.targets >= enough(one.sign.kind))
     }
 }
 
@@ -173,7 +188,7 @@ pub(crate) fn note(causes: &Causes, episode: &Episode) -> Option<Episode> {
 fn place(episode: &Episode, sign: &EventSign) -> (Text, EventSign) {
     let namespace = match sign.kind {
         CauseKind::Object => episode.id.namespace.clone(),
-        CauseKind::Image | CauseKind::Node => Text::from(""),
+        CauseKind::Image | CauseKind::Node | CauseKind::Zone => Text::from(""),
     };
     (namespace, sign.clone())
 }

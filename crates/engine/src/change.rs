@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 
 use crate::episode::Episode;
 use crate::facts::slim::{
-    SlimAutoscaler, SlimBudget, SlimEvent, SlimJob, SlimObject, SlimPod, SlimRevision, SlimRollout,
-    SlimVerticalAutoscaler, SlimWorkload,
+    SlimAutoscaler, SlimBudget, SlimConditioned, SlimEvent, SlimObject, SlimPod, SlimRevision,
+    SlimRollout, SlimVerticalAutoscaler, SlimWorkload,
 };
 use crate::facts::{
-    ClaimFacts, DisruptionBudgetFacts, EventFacts, JobFacts, Name, NamespaceFacts, PodFacts,
-    RevisionFacts, TargetKey, Text, WorkloadFacts, version_number,
+    ClaimFacts, DisruptionBudgetFacts, EventFacts, JobFacts, Name, NamespaceFacts, NodeFacts,
+    PodFacts, RevisionFacts, TargetKey, Text, WorkloadFacts, version_number,
 };
 use crate::moment::{Millis, Moment};
 use crate::record;
@@ -113,6 +113,7 @@ pub enum Object {
     DisruptionBudget(DisruptionBudgetFacts),
     Claim(ClaimFacts),
     Job(JobFacts),
+    Node(NodeFacts),
     Policy(Box<HealingPolicy>),
     ClusterPolicy(Box<ClusterHealingPolicy>),
     Strategy(Box<RecoveryStrategy>),
@@ -202,7 +203,8 @@ fn object(source: Source, json: &[u8]) -> Result<Object, String> {
             Object::Claim(ClaimFacts::vertical_autoscaler(&read))
         }
         Source::Rollouts => Object::Claim(ClaimFacts::rollout(&parse::<SlimRollout>(json)?)),
-        Source::Jobs => Object::Job(JobFacts::read(&parse::<SlimJob>(json)?)),
+        Source::Jobs => Object::Job(JobFacts::read(&parse::<SlimConditioned>(json)?)),
+        Source::Nodes => Object::Node(NodeFacts::read(&parse::<SlimConditioned>(json)?)),
         Source::Policies => Object::Policy(parse(json)?),
         Source::ClusterPolicies => Object::ClusterPolicy(parse(json)?),
         Source::Strategies => Object::Strategy(parse(json)?),

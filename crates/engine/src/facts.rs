@@ -12,6 +12,7 @@ pub mod workload;
 pub mod guardrails;
 pub mod event;
 pub mod job;
+pub mod node;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use container::{Blocked, Checks, Container, Role, Starved, Termination};
 pub use event::EventFacts;
 pub use guardrails::{ClaimFacts, DisruptionBudgetFacts, NamespaceFacts};
 pub use job::{JobEnd, JobFacts};
+pub use node::NodeFacts;
 pub use pod::{Phase, PodFacts, Rare, Trouble};
 pub use uid::Uid;
 pub use workload::{GitOps, Proof, RevisionFacts, Updates, WorkloadFacts};

@@ -21,6 +21,7 @@ pub enum Source {
     VerticalAutoscalers,
     Rollouts,
     Jobs,
+    Nodes,
     Policies,
     ClusterPolicies,
     Strategies,
@@ -42,7 +43,7 @@ impl Source {
     }
 
     /// Every collection, in the order in which they are read first.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Config,
         Self::Strategies,
         Self::ClusterStrategies,
@@ -60,6 +61,7 @@ impl Source {
         Self::VerticalAutoscalers,
         Self::Rollouts,
         Self::Jobs,
+        Self::Nodes,
         Self::Pods,
         Self::Events,
     ];
@@ -121,6 +123,7 @@ impl Source {
             ),
             Self::Rollouts => ("argoproj.io", "v1alpha1", "rollouts", "Rollout"),
             Self::Jobs => ("batch", "v1", "jobs", "Job"),
+            Self::Nodes => ("", "v1", "nodes", "Node"),
             Self::Policies => (
                 "kubemend.io",
                 "v1alpha1",

@@ -259,6 +259,7 @@ impl crate::world::World {
             | Source::VerticalAutoscalers
             | Source::Rollouts
             | Source::Jobs
+            | Source::Nodes
             | Source::Policies
             | Source::ClusterPolicies
             | Source::Strategies

@@ -1,7 +1,9 @@
 //! One target as detectors, guards and verification see it.
 
 use crate::episode::Episode;
-use crate::facts::{Container, Phase, PodFacts, Role, TargetKey, Text, Updates, WorkloadFacts};
+use crate::facts::{
+    Container, NodeFacts, Phase, PodFacts, Role, TargetKey, Text, Updates, WorkloadFacts,
+};
 use crate::health;
 use crate::moment::{Millis, Moment};
 use crate::policy::DEFAULT_STABLE_FOR;
@@ -34,6 +36,8 @@ pub struct PodView<'a> {
     pub hash: Option<&'a Text>,
     /// What Warning events told of it.
     pub told: &'a [Hint],
+    /// The node that it is on, kept of pods that are in trouble.
+    pub node: Option<&'a NodeFacts>,
 }
 
 impl PodView<'_> {
@@ -63,6 +67,7 @@ impl<'a> View<'a> {
             pod,
             hash,
             told: world.hints_of(&key.namespace, &pod.facts.uid),
+            node: pod.facts.node().and_then(|node| world.nodes.get(node)),
         });
         let (leaving, staying): (Vec<_>, Vec<_>) = all.partition(|one| one.facts().deleting);
         let (garbage, staying): (Vec<_>, Vec<_>) = staying

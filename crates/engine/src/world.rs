@@ -20,7 +20,7 @@ use crate::calendar::Freeze;
 use crate::change::{Await, Change, Object, Reply, Unreadable};
 use crate::episode::Episode;
 use crate::facts::{
-    ClaimFacts, DisruptionBudgetFacts, JobFacts, Name, NamespaceFacts, PodFacts, Proof,
+    ClaimFacts, DisruptionBudgetFacts, JobFacts, Name, NamespaceFacts, NodeFacts, PodFacts, Proof,
     RevisionFacts, TargetKey, Text, Trouble, WorkloadFacts,
 };
 use crate::moment::{Millis, Moment};
@@ -78,6 +78,7 @@ pub struct World {
     pub(crate) claims: BTreeMap<(Source, Name), ClaimFacts>,
     /// Jobs that steps have run, none of anybody else.
     pub(crate) jobs: BTreeMap<Name, JobFacts>,
+    pub(crate) nodes: BTreeMap<Text, NodeFacts>,
     pub(crate) policies: BTreeMap<PolicyId, Policy>,
     pub(crate) strategies: BTreeMap<(StrategyKind, Name), Strategy>,
     pub(crate) config: Option<Config>,
@@ -237,6 +238,7 @@ impl World {
             disruption_budgets: BTreeMap::new(),
             claims: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            nodes: BTreeMap::new(),
             policies: BTreeMap::new(),
             strategies: BTreeMap::new(),
             config: None,

@@ -154,6 +154,7 @@ fn note(source: Source, failure: &dyn std::fmt::Display) -> String {
         Source::VerticalAutoscalers => "whether an autoscaler owns the resources",
         Source::Rollouts => "whether Argo Rollouts releases it",
         Source::Jobs => "whether a Job that was run has ended",
+        Source::Nodes => "whether a node's network is there, and its zone",
         Source::Records => "what was tried already, and what the budgets leave",
         Source::Strategies | Source::ClusterStrategies => "what the chain of a named strategy is",
         Source::ClusterPolicies => "whether a ClusterHealingPolicy answers or restricts",

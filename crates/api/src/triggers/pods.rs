@@ -93,7 +93,7 @@ pub enum Probe {
     Startup,
 }
 
-/// A pod whose node cannot make its network, or whose probes get no answer although it runs.
+/// A pod whose node has no network or cannot make the pod's, or whose probes get no answer although it runs.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]

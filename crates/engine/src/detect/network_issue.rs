@@ -1,6 +1,6 @@
-//! `networkIssue`: a pod whose node cannot make its network, or that runs and whose probes get no answer.
+//! `networkIssue`: a pod whose node cannot make its network or has none itself, or that runs and whose probes get no answer.
 //!
-//! Both are states of the pod, told with their age by its conditions and by local observation; only an event says
+//! These are states of the pod or of its node, told with their age by its conditions and by local observation; only an event says
 //! that the network is behind them. A volume that is not attached leaves a pod without network too, and an app that
 //! answers badly fails its probes as well: neither is this.
 
@@ -70,8 +70,18 @@ fn without_answer(one: &PodView<'_>, another_is_ready: bool, now: Moment) -> Opt
         .filter(|_| silent && lately(killed, now))
 }
 
+/// Since when it is not ready on a node whose network is not set up; nothing else has to be told of it.
+fn on_a_node_without(one: &PodView<'_>) -> Option<Moment> {
+    let node = one.node?.without_network?;
+    let pod = one.facts();
+    let changed = pod.ready_changed.unwrap_or(pod.created);
+    (!pod.ready && !pod.has_ended()).then(|| node.max(changed))
+}
+
 fn since(one: &PodView<'_>, another_is_ready: bool, now: Moment) -> Option<Moment> {
-    let since = without_sandbox(one, now).or_else(|| without_answer(one, another_is_ready, now))?;
+    let since = on_a_node_without(one)
+        .or_else(|| without_sandbox(one, now))
+        .or_else(|| without_answer(one, another_is_ready, now))?;
     Some(clamped(since, one.facts().created, now))
 }
 

@@ -49,6 +49,11 @@ fn condition(slim: &SlimCondition) -> Condition {
             _ => ConditionStatus::Unknown,
         },
         reason: slim.reason.as_str().into(),
-        since: moment(slim.last_transition_time.as_deref()),
+        since: since(slim),
     }
+}
+
+/// When a condition last changed.
+pub(super) fn since(slim: &SlimCondition) -> Option<Moment> {
+    moment(slim.last_transition_time.as_deref())
 }

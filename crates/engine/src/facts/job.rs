@@ -2,9 +2,9 @@
 
 use kubemend_api::annotations;
 
-use super::slim::{SlimCondition, SlimJob};
+use super::condition::since;
+use super::slim::{SlimCondition, SlimConditioned};
 use super::{Name, Text};
-use crate::facts::pod::moment;
 use crate::moment::Moment;
 
 /// A message is cut to so many characters: it becomes a part of an attempt's message.
@@ -34,20 +34,19 @@ pub struct JobEnd {
 impl JobFacts {
     /// Reads a Job. Only the conditions Complete and Failed end one: FailureTarget and SuccessCriteriaMet come before its
     /// pods have ended (batch/v1).
-    pub fn read(object: &SlimJob) -> Self {
+    pub fn read(object: &SlimConditioned) -> Self {
         let meta = &object.metadata;
         let holds = |kind: &str| {
             let mut all = object.status.conditions.iter();
             all.find(|one| one.type_ == kind && one.status == "True")
         };
-        let at = |one: &SlimCondition| moment(one.last_transition_time.as_deref());
         let end = match (holds("Failed"), holds("Complete")) {
             (Some(failed), _) => Some(JobEnd {
-                at: at(failed).unwrap_or_default(),
+                at: since(failed).unwrap_or_default(),
                 failure: Some(why(failed)),
             }),
             (None, Some(complete)) => Some(JobEnd {
-                at: at(complete).unwrap_or_default(),
+                at: since(complete).unwrap_or_default(),
                 failure: None,
             }),
             (None, None) => None,

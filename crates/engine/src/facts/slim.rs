@@ -383,18 +383,18 @@ pub struct SlimRolloutSpec {
     pub workload_ref: SlimTargetRef,
 }
 
-/// A Job, as far as it has ended.
+/// A Job or a node, as far as its conditions tell.
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(default)]
 #[allow(missing_docs)]
-pub struct SlimJob {
+pub struct SlimConditioned {
     pub metadata: SlimMeta,
-    pub status: SlimJobStatus,
+    pub status: SlimConditions,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(default)]
 #[allow(missing_docs)]
-pub struct SlimJobStatus {
+pub struct SlimConditions {
     pub conditions: Vec<SlimCondition>,
 }

@@ -17,7 +17,8 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
     if helps(case, shared.sign.kind) {
         return Ok(());
     }
-    let of_a_release = shared.sign.kind != CauseKind::Node && cause::released_lately(case.view);
+    let of_a_place = matches!(shared.sign.kind, CauseKind::Node | CauseKind::Zone);
+    let of_a_release = !of_a_place && cause::released_lately(case.view);
     let hands_over = |one: &Step| {
         one.action_name() == ActionName::EscalateToNode
             && super::useless(case.trigger.name(), ActionName::EscalateToNode).is_none()
@@ -43,10 +44,12 @@ fn helps(case: &Case<'_>, kind: CauseKind) -> bool {
     match (case.step.action_name(), kind) {
         (ActionName::Wait | ActionName::DeletePod | ActionName::EscalateToNode, _) => true,
         // A DaemonSet's pod comes back to the same node.
-        (ActionName::RestartPod, CauseKind::Node) => case.view.key.kind != WorkloadKind::DaemonSet,
+        (ActionName::RestartPod, CauseKind::Node | CauseKind::Zone) => {
+            case.view.key.kind != WorkloadKind::DaemonSet
+        }
         (ActionName::Rollback, CauseKind::Image | CauseKind::Object) => of_a_release(),
         (ActionName::RestartPod, CauseKind::Image | CauseKind::Object)
-        | (ActionName::Rollback, CauseKind::Node)
+        | (ActionName::Rollback, CauseKind::Node | CauseKind::Zone)
         | (
             ActionName::RestartWorkload
             | ActionName::Scale

@@ -12,7 +12,8 @@ use super::{Config, Pod, Progress, Workload, World, seen};
 use crate::change::Object;
 use crate::episode::Episode;
 use crate::facts::{
-    Name, NamespaceFacts, Phase, PodFacts, RevisionFacts, TargetKey, WorkloadFacts, version_number,
+    Name, NamespaceFacts, NodeFacts, Phase, PodFacts, RevisionFacts, TargetKey, WorkloadFacts,
+    version_number,
 };
 use crate::moment::Moment;
 use crate::policy::{Chain, Policy, PolicyId, Strategy};
@@ -41,6 +42,7 @@ impl World {
                 self.jobs.insert(name.clone(), job);
                 Some((Source::Jobs, name))
             }
+            Object::Node(node) => self.put_node(node),
             Object::Policy(policy) => {
                 let policy = Policy::namespaced(&policy, &self.settings);
                 Some((Source::Policies, self.put_policy(policy, now)))
@@ -252,6 +254,17 @@ impl World {
             self.match_namespace(&name);
         }
         (Source::Namespaces, Name::new("", &name))
+    }
+
+    /// A node says every few minutes that nothing has changed, and that is no news.
+    fn put_node(&mut self, node: NodeFacts) -> Option<(Source, Name)> {
+        let name = Name::new("", &node.name);
+        if self.nodes.get(&node.name) == Some(&node) {
+            self.listed(Source::Nodes, &name);
+            return None;
+        }
+        self.nodes.insert(node.name.clone(), node);
+        Some((Source::Nodes, name))
     }
 
     fn put_policy(&mut self, policy: Policy, now: Moment) -> Name {

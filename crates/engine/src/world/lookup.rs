@@ -108,6 +108,18 @@ impl World {
         (Some(&known.template) == request.to.as_ref()).then_some(known)
     }
 
+    /// The zone of the node that a pod in trouble is on.
+    pub(crate) fn zone_of(&self, pod: &PodFacts) -> Option<&Text> {
+        self.nodes.get(pod.node()?)?.zone.as_ref()
+    }
+
+    /// Whether the cluster has more than one zone.
+    pub(crate) fn has_zones(&self) -> bool {
+        let mut zones = self.nodes.values().map(|one| &one.zone);
+        let first = zones.next();
+        zones.any(|zone| Some(zone) != first)
+    }
+
     /// What a revision has proven: its own mark, or the memory of a DryRun, whichever is longer.
     pub fn proof_of(&self, revision: &RevisionFacts) -> Option<Proof> {
         let kept = self.proofs.get(&revision.uid).copied();

@@ -63,6 +63,7 @@ impl World {
                 self.claims.remove(&(source, name.clone())).is_some()
             }
             Source::Jobs => self.jobs.remove(name).is_some(),
+            Source::Nodes => self.nodes.remove(&name.name).is_some(),
             Source::Policies | Source::ClusterPolicies => {
                 let removed = self.policies.get(name).is_some_and(|one| same(&one.uid))
                     && self.policies.remove(name).is_some();
@@ -201,6 +202,7 @@ impl World {
                 of_kind.map(|(_, name)| name.clone()).collect()
             }
             Source::Jobs => self.jobs.keys().cloned().collect(),
+            Source::Nodes => self.nodes.keys().map(|name| Name::new("", name)).collect(),
             Source::Policies => self
                 .policies
                 .values()

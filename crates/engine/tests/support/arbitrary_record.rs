@@ -233,7 +233,12 @@ fn state() -> impl Strategy<Value = State> {
 }
 
 fn sign() -> impl Strategy<Value = EventSign> {
-    let kinds = [CauseKind::Node, CauseKind::Image, CauseKind::Object];
+    let kinds = [
+        CauseKind::Node,
+        CauseKind::Image,
+        CauseKind::Object,
+        CauseKind::Zone,
+    ];
     let name = select(vec!["a", "b"]).prop_map(str::to_owned);
     (select(kinds.to_vec()), name).prop_map(|(kind, name)| EventSign { kind, name })
 }

@@ -127,6 +127,10 @@ pub fn source(kind: &str) -> Source {
 pub fn namespaced(source: Source) -> bool {
     !matches!(
         source,
-        Source::Namespaces | Source::ClusterPolicies | Source::ClusterStrategies | Source::Config
+        Source::Namespaces
+            | Source::Nodes
+            | Source::ClusterPolicies
+            | Source::ClusterStrategies
+            | Source::Config
     )
 }

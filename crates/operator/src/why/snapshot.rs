@@ -173,7 +173,7 @@ async fn list(
             let bytes = get(client, &format!("{everywhere}/{namespace}")).await?;
             Ok((vec![decode(source, &bytes)?], None))
         }
-        Source::Config | Source::ClusterPolicies | Source::ClusterStrategies => {
+        Source::Config | Source::Nodes | Source::ClusterPolicies | Source::ClusterStrategies => {
             Ok((items(client, source, &everywhere).await?, None))
         }
         // Budgets are counted over the whole cluster.

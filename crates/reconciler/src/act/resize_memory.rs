@@ -106,7 +106,6 @@ async fn kubelet(hand: &Hand<'_>, pod: &Value) -> Result<Option<&'static str>, F
         .send(Request::get(format!("/api/v1/nodes/{node}")))
         .await
     {
-        // Whoever installs Kubemend may keep nodes from it.
         Err(Failure::NotFound(_) | Failure::Forbidden(_)) => return Ok(Some("KubeletUnknown")),
         answer => answer?,
     };
