@@ -188,13 +188,19 @@ impl FromStr for Plan {
 pub type Writes = Vec<(String, usize)>;
 
 /// The collections that a story's decisions rest on.
-const SOURCES: [&str; 5] = [
-    "pods",
-    "deployments",
-    "replicasets",
-    "healingevents",
-    "healingpolicies",
-];
+fn sources(story: &str) -> [&'static str; 5] {
+    let (workloads, revisions) = match story {
+        "daemon" => ("daemonsets", "controllerrevisions"),
+        _ => ("deployments", "replicasets"),
+    };
+    [
+        "pods",
+        workloads,
+        revisions,
+        "healingevents",
+        "healingpolicies",
+    ]
+}
 
 /// Is it a destructive act, not a write of a record or a mark?
 pub fn is_act(write: &str) -> bool {
@@ -203,6 +209,7 @@ pub fn is_act(write: &str) -> bool {
         "create pods/eviction"
             | "delete pods"
             | "patch deployments"
+            | "patch daemonsets"
             | "patch deployments/scale"
             | "update deployments/scale"
             | "update deployments"
@@ -213,11 +220,12 @@ pub fn is_act(write: &str) -> bool {
 /// collection with every fault of watches, at the first record and at each act.
 pub fn generate(story: &str, writes: &Writes) -> Vec<Plan> {
     let mut plans = Vec::new();
+    let watched = sources(story);
     for (write, nth) in writes {
         let (act, first) = (is_act(write), write == "create healingevents" && *nth == 1);
         for fault in Fault::ALL {
             let sources: &[&str] = match (fault.on_watch(), fault.on_act()) {
-                (true, _) if act || first => &SOURCES,
+                (true, _) if act || first => &watched,
                 (true, _) => &[],
                 (false, true) if !act => &[],
                 _ => &[""],

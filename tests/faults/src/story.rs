@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use kube::ResourceExt as _;
 use kube::api::{Api, Patch, PatchParams};
 use kubemend_api::HealingEvent;
@@ -15,7 +16,9 @@ use serde_json::{Value, json};
 use crate::oracle::Ending;
 
 /// The stories by name.
-pub const STORIES: [&str; 6] = ["restart", "chain", "relapse", "overlap", "budget", "edited"];
+pub const STORIES: [&str; 8] = [
+    "restart", "chain", "relapse", "overlap", "budget", "edited", "roll", "daemon",
+];
 
 /// Longer than the slowest story with the slowest fault.
 const UNTIL_ENDED: u64 = 120;
@@ -50,6 +53,8 @@ impl Story<'_> {
                 ],
             ),
             "relapse" => self.policy("web", &[restart.replace(VERIFY, PATIENT)]),
+            "roll" => self.policy("web", &[step("roll", "{restartWorkload: {}}", "", VERIFY)]),
+            "daemon" => self.policy("web", &[rollback()]),
             "overlap" => format!(
                 "{}\n---\n{}",
                 self.policy("web", &[scale()]),
@@ -93,6 +98,12 @@ impl Story<'_> {
         match self.name {
             "chain" => {
                 self.namespace.proven("web", UNTIL_ENDED).await?;
+                self.namespace
+                    .apply(&self.deployment("web", "2", CRASHES))
+                    .await?;
+            }
+            "daemon" => {
+                self.namespace.proven_revision("web", UNTIL_ENDED).await?;
                 self.namespace
                     .apply(&self.deployment("web", "2", CRASHES))
                     .await?;
@@ -161,16 +172,15 @@ impl Story<'_> {
     pub async fn ending(&self) -> Result<Ending> {
         let mut ending = Ending::default();
         for app in self.apps() {
-            let deployment = self.namespace.deployment(app).await?;
-            let spec = deployment.spec;
-            let template = spec.template.metadata.unwrap_or_default();
+            let (replicas, template) = self.wanted(app).await?;
+            let template = template.metadata.unwrap_or_default();
             let pods = self.namespace.pods(app).await?;
             let crashing = pods
                 .iter()
                 .filter(|pod| pod.annotations().contains_key("kubemend.io/fake-crash"));
             let mut fact =
                 |name: &str, value: String| ending.facts.insert(format!("{app}.{name}"), value);
-            fact("replicas", format!("{:?}", spec.replicas));
+            fact("replicas", format!("{replicas:?}"));
             fact(
                 "template",
                 format!(
@@ -235,6 +245,25 @@ impl Story<'_> {
         Ok(ending)
     }
 
+    /// What the workload asks for: how many pods, and which.
+    async fn wanted(&self, app: &str) -> Result<(Option<i32>, PodTemplateSpec)> {
+        Ok(if self.kind() == "DaemonSet" {
+            let spec = self.namespace.api::<DaemonSet>().get(app).await?.spec;
+            (None, spec.template)
+        } else {
+            let spec = self.namespace.deployment(app).await?.spec;
+            (spec.replicas, spec.template)
+        })
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.name == "daemon" {
+            "DaemonSet"
+        } else {
+            "Deployment"
+        }
+    }
+
     fn apps(&self) -> &'static [&'static str] {
         if self.name == "budget" {
             &["web1", "web2", "web3"]
@@ -246,25 +275,49 @@ impl Story<'_> {
     /// Of two pods, the old one stays beside a new one that fails: the rollout goes on for certain,
     /// where with one it would be chance whether a restart is tried or passed over.
     fn replicas(&self) -> usize {
-        if self.name == "chain" { 2 } else { 1 }
+        match self.name {
+            "chain" => 2,
+            "daemon" => self.namespace.cluster.lab().nodes().len(),
+            _ => 1,
+        }
     }
 
     fn deployment(&self, name: &str, release: &str, annotations: &str) -> String {
-        let steady = if self.name == "chain" { 3 } else { 0 };
-        deployment(name, release, annotations).replace(
-            "  replicas: 1\n",
-            &format!(
-                "  replicas: {}\n  minReadySeconds: {steady}\n",
-                self.replicas()
-            ),
+        let steady = if self.is_released() { 3 } else { 0 };
+        let one_by_one = "{type: RollingUpdate, rollingUpdate: {maxUnavailable: 1, maxSurge: 0}}";
+        let scope = if self.kind() == "DaemonSet" {
+            format!("updateStrategy: {one_by_one}")
+        } else {
+            format!("replicas: {}\n  strategy: {one_by_one}", self.replicas())
+        };
+        format!(
+            r#"apiVersion: apps/v1
+kind: {}
+metadata: {{name: {name}}}
+spec:
+  minReadySeconds: {steady}
+  {scope}
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}, release: "{release}"}}, annotations: {annotations}}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{{name: app, image: "lab.local/busybox:1"}}]
+"#,
+            self.kind(),
         )
+    }
+
+    /// It is broken by a release, not by pods that begin to crash.
+    fn is_released(&self) -> bool {
+        matches!(self.name, "chain" | "daemon")
     }
 
     fn policy(&self, name: &str, steps: &[String]) -> String {
         let names: Vec<String> = self
             .apps()
             .iter()
-            .map(|app| format!("{{kind: Deployment, name: {app}}}"))
+            .map(|app| format!("{{kind: {}, name: {app}}}", self.kind()))
             .collect();
         format!(
             r"apiVersion: kubemend.io/v1alpha1
@@ -353,23 +406,5 @@ fn rollback() -> String {
         "{rollback: {to: LastHealthy, provenFor: 5s}}",
         "",
         VERIFY,
-    )
-}
-
-fn deployment(name: &str, release: &str, annotations: &str) -> String {
-    format!(
-        r#"apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}}}
-spec:
-  replicas: 1
-  strategy: {{type: RollingUpdate, rollingUpdate: {{maxUnavailable: 1, maxSurge: 0}}}}
-  selector: {{matchLabels: {{app: {name}}}}}
-  template:
-    metadata: {{labels: {{app: {name}, release: "{release}"}}, annotations: {annotations}}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers: [{{name: app, image: "lab.local/busybox:1"}}]
-"#
     )
 }
