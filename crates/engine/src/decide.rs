@@ -1,6 +1,6 @@
 //! The whole decision: every suspect and every open episode, once, in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubemend_api::Mode;
 
@@ -13,7 +13,7 @@ use crate::gate;
 use crate::history;
 use crate::hold::Hold;
 use crate::moment::Moment;
-use crate::open;
+use crate::open::{self, Look};
 use crate::plan::{Effect, Held, Plan};
 use crate::proof::{self, Progress};
 use crate::rehearsal;
@@ -31,6 +31,7 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         ledger: Ledger::of(world, now),
         storm: None,
         causes: Causes::of(world, now),
+        looks: BTreeMap::new(),
         plan: Plan::default(),
     };
     let targets = targets(world);
@@ -79,13 +80,15 @@ pub(crate) struct Round<'a> {
     pub(crate) storm: Option<Storm>,
     /// What targets that fail share.
     pub(crate) causes: Causes,
+    /// What enforcing policies see where no record is open, as far as it was asked already.
+    pub(crate) looks: BTreeMap<TargetKey, Look<'a>>,
     pub(crate) plan: Plan,
 }
 
 impl Round<'_> {
     /// The storm that is on. Targets that fail and have no record yet count too: of many that fail at once
     /// none must be acted on before the others are counted.
-    fn storm(&self, targets: &BTreeSet<TargetKey>) -> Option<Storm> {
+    fn storm(&mut self, targets: &BTreeSet<TargetKey>) -> Option<Storm> {
         let (world, now) = (self.world, self.now);
         let least = world.config.as_ref()?.storm.least;
         let known = self.world.recorded_targets().count();
@@ -95,10 +98,13 @@ impl Round<'_> {
         let fresh = targets
             .iter()
             .filter(|key| world.open_record(key, false).is_none());
-        let opening =
-            fresh.filter_map(|key| Some((key.clone(), open::fails_since(world, key, now)?)));
-        let opening = opening.collect();
-        storm::now(world, &opening, now)
+        let looks = fresh.filter_map(|key| Some((key.clone(), Look::enforcing(world, key, now)?)));
+        self.looks = looks.collect();
+        let opening = self
+            .looks
+            .iter()
+            .filter_map(|(key, look)| Some((key, look.fails_since()?)));
+        storm::now(world, &opening.collect(), now)
     }
 
     /// Judges one target: at most one effect, else one typed hold per symptom.

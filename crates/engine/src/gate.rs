@@ -60,6 +60,9 @@ pub fn may_act(world: &World, now: Moment) -> Result<(), Hold> {
 
 /// Whether what concerns this target could all be read.
 pub fn readable(world: &World, key: &TargetKey) -> Result<(), Hold> {
+    if world.unreadable.is_empty() {
+        return Ok(());
+    }
     let stem = crate::record_name::stem(key);
     for (source, name) in world.unreadable.keys() {
         let here = name.namespace == key.namespace;

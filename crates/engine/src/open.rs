@@ -22,10 +22,58 @@ use crate::record_name;
 use crate::view::View;
 use crate::world::World;
 
+/// What a policy sees in a target for which no record is open.
+pub(crate) struct Look<'a> {
+    view: View<'a>,
+    policy: &'a Policy,
+    answer: Answer<'a>,
+}
+
+impl<'a> Look<'a> {
+    /// What that policy's rules in this mode see; `None` where there is nothing to heal.
+    fn of(
+        world: &'a World,
+        key: &TargetKey,
+        policy: &'a Policy,
+        mode: Mode,
+        now: Moment,
+    ) -> Option<Self> {
+        let view = View::of(world, key, now)?;
+        if view.workload.deleting || view.workload.desired == 0 {
+            return None;
+        }
+        let answer = claim::rule(policy, &view, mode, None);
+        Some(Self {
+            view,
+            policy,
+            answer,
+        })
+    }
+
+    /// What an enforcing policy sees, if there is one.
+    pub(crate) fn enforcing(world: &'a World, key: &TargetKey, now: Moment) -> Option<Self> {
+        let policy = claim::policy(world, key, Mode::Enforce, now)?;
+        Self::of(world, key, policy, Mode::Enforce, now)
+    }
+
+    /// Since when it fails; now, where it is about to meet its threshold: what many workloads share breaks them at
+    /// once, and their thresholds are met one after the other.
+    pub(crate) fn fails_since(&self) -> Option<Moment> {
+        let now = self.view.now;
+        match &self.answer {
+            Answer::Rule(_, symptom) => Some(symptom.since.min(now)),
+            Answer::None { near, .. } => near.then_some(now),
+        }
+    }
+}
+
 /// Opens an acting episode where an enforcing policy sees a failure; true where that was answered.
 pub(crate) fn acting(round: &mut Round<'_>, key: &TargetKey) -> bool {
-    let policy = claim::policy(round.world, key, Mode::Enforce, round.now);
-    policy.is_some_and(|policy| open(round, key, policy, false))
+    let (world, now) = (round.world, round.now);
+    // Whether there is a storm was asked of all of them before.
+    let look = round.looks.remove(key);
+    let look = look.or_else(|| Look::enforcing(world, key, now));
+    look.is_some_and(|look| open(round, key, look, false))
 }
 
 /// Opens a dry episode where a DryRun policy sees a failure, or shows that every policy over a
@@ -33,7 +81,9 @@ pub(crate) fn acting(round: &mut Round<'_>, key: &TargetKey) -> bool {
 pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
     let (world, now) = (round.world, round.now);
     if let Some(policy) = claim::policy(world, key, Mode::DryRun, now) {
-        open(round, key, policy, true);
+        if let Some(look) = Look::of(world, key, policy, Mode::DryRun, now) {
+            open(round, key, look, true);
+        }
         return;
     }
     if world.open_record(key, false).is_some() {
@@ -61,30 +111,14 @@ pub(crate) fn dry(round: &mut Round<'_>, key: &TargetKey) {
     }
 }
 
-/// Since when an enforcing policy has seen a failure in this target; now, for one that is about to meet its
-/// threshold: what many workloads share breaks them at once, and their thresholds are met one after the other.
-pub(crate) fn fails_since(world: &World, key: &TargetKey, now: Moment) -> Option<Moment> {
-    let policy = claim::policy(world, key, Mode::Enforce, now)?;
-    let view = View::of(world, key, now)?;
-    if view.workload.deleting || view.workload.desired == 0 {
-        return None;
-    }
-    match claim::rule(policy, &view, Mode::Enforce, None) {
-        Answer::Rule(_, symptom) => Some(symptom.since.min(now)),
-        Answer::None { near, .. } => near.then_some(now),
-    }
-}
-
-fn open(round: &mut Round<'_>, key: &TargetKey, policy: &Policy, dry: bool) -> bool {
+fn open(round: &mut Round<'_>, key: &TargetKey, look: Look<'_>, dry: bool) -> bool {
     let (world, now) = (round.world, round.now);
-    let Some(view) = View::of(world, key, now) else {
-        return false;
-    };
-    if view.workload.deleting || view.workload.desired == 0 {
-        return false;
-    }
-    let mode = if dry { Mode::DryRun } else { Mode::Enforce };
-    let (rule, symptom) = match claim::rule(policy, &view, mode, None) {
+    let Look {
+        view,
+        policy,
+        answer,
+    } = look;
+    let (rule, symptom) = match answer {
         Answer::Rule(rule, symptom) => (rule, symptom),
         Answer::None { again, .. } => {
             round.wake(again);

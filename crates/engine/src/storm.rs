@@ -55,7 +55,7 @@ pub struct Storm {
 
 /// The storm that is on now, if one is. `opening` are targets that fail and have no record yet,
 /// since when.
-pub fn now(world: &World, opening: &BTreeMap<TargetKey, Moment>, now: Moment) -> Option<Storm> {
+pub fn now(world: &World, opening: &BTreeMap<&TargetKey, Moment>, now: Moment) -> Option<Storm> {
     let limits = world.config.as_ref()?.storm;
     let records: Vec<_> = world.records().filter(|one| !one.is_dry()).collect();
     let failures = records.len().saturating_add(opening.len());
@@ -94,7 +94,7 @@ pub fn now(world: &World, opening: &BTreeMap<TargetKey, Moment>, now: Moment) ->
 fn events<'a>(
     records: &[&Episode],
     targets: &'a [TargetKey],
-    opening: &'a BTreeMap<TargetKey, Moment>,
+    opening: &BTreeMap<&'a TargetKey, Moment>,
 ) -> Vec<(Moment, bool, &'a TargetKey)> {
     let mut all = Vec::new();
     for (record, target) in records.iter().zip(targets) {
@@ -106,7 +106,11 @@ fn events<'a>(
         let over = over_at(record).map(|at| (at.max(began.plus(1)), false, target));
         all.extend(over);
     }
-    all.extend(opening.iter().map(|(target, since)| (*since, true, target)));
+    all.extend(
+        opening
+            .iter()
+            .map(|(target, since)| (*since, true, *target)),
+    );
     all.sort_unstable();
     all
 }

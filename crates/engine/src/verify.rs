@@ -237,6 +237,9 @@ fn late_message(view: &View<'_>, step: &Step, back: bool) -> String {
 impl crate::world::World {
     /// The pods of a workload's owner chain that could not be read.
     pub(crate) fn unreadable_of(&self, workload: &crate::facts::WorkloadFacts) -> Vec<String> {
+        if self.unreadable.is_empty() {
+            return Vec::new();
+        }
         let revisions: Vec<_> = self
             .revisions_of(&workload.key)
             .map(|one| &one.uid)

@@ -63,19 +63,29 @@ impl<'a> View<'a> {
     /// The target, if it is in view.
     pub fn of(world: &'a World, key: &TargetKey, now: Moment) -> Option<Self> {
         let workload = &world.workload(key)?.facts;
-        let all = world.pods_of(key).into_iter().map(|(pod, hash)| PodView {
-            pod,
-            hash,
-            told: world.hints_of(&key.namespace, &pod.facts.uid),
-            node: pod.facts.node().and_then(|node| world.nodes.get(node)),
-        });
-        let (leaving, staying): (Vec<_>, Vec<_>) = all.partition(|one| one.facts().deleting);
-        let (garbage, staying): (Vec<_>, Vec<_>) = staying
-            .into_iter()
-            .filter(|one| !one.facts().mirror)
-            .partition(|one| one.facts().is_garbage());
-        let pods = staying.into_iter().filter(|one| !one.facts().disrupted);
-        let pods = pods.collect();
+        let all = world.pods_of(key);
+        let (mut pods, mut garbage, mut leaving) =
+            (Vec::with_capacity(all.len()), Vec::new(), Vec::new());
+        for (pod, hash) in all {
+            let facts = &pod.facts;
+            let kept = if facts.deleting {
+                &mut leaving
+            } else if facts.mirror {
+                continue;
+            } else if facts.is_garbage() {
+                &mut garbage
+            } else if facts.disrupted {
+                continue;
+            } else {
+                &mut pods
+            };
+            kept.push(PodView {
+                pod,
+                hash,
+                told: world.hints_of(&key.namespace, &facts.uid),
+                node: facts.node().and_then(|node| world.nodes.get(node)),
+            });
+        }
         Some(Self {
             world,
             key: key.clone(),
