@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use kubemend_engine::change::{self, Change, Object};
 use kubemend_engine::facts::Name;
 use kubemend_engine::proposal::{self, Literals, Proposal};
-use kubemend_engine::{Episode, Source};
+use kubemend_engine::{Episode, Source, record};
 use kubemend_reconciler::propose;
 use kubemend_status::Failure;
 use kubemend_status::call::{self, Request};
@@ -49,8 +49,10 @@ pub async fn patch(access: &Access, options: &Patch, out: &mut dyn Write) -> Res
     };
     let episode = read(&json).with_context(|| format!("HealingEvent/{}", name.name))?;
     let Some(proposal) = &episode.state.proposal else {
-        writeln!(out, "{}", nothing(&episode))?;
-        return Ok(false);
+        let raised = raised(&episode)?;
+        let text = raised.as_deref().map(str::trim_end);
+        writeln!(out, "{}", text.unwrap_or(&nothing(&episode)))?;
+        return Ok(raised.is_some());
     };
     let answer = propose::templates(
         &client,
@@ -77,7 +79,11 @@ pub async fn patch(access: &Access, options: &Patch, out: &mut dyn Write) -> Res
         writeln!(out, "no patch: {}", notes.join("; "))?;
         return Ok(false);
     };
-    write!(out, "{}", render(&episode, proposal, &patch, &notes)?)?;
+    write!(
+        out,
+        "{}",
+        render(&episode, &back(proposal), &patch, &notes)?
+    )?;
     Ok(true)
 }
 
@@ -90,6 +96,17 @@ fn read(json: &[u8]) -> Result<Episode> {
         Change::Unreadable(one) => bail!(one.error),
         _ => bail!("it is something else"),
     }
+}
+
+/// What pods were given until their end, as a patch for their template; `None` where none was given anything.
+fn raised(episode: &Episode) -> Result<Option<String>> {
+    let status = record::encode(episode).status;
+    let Some(patch) = status.and_then(|one| one.template_patch) else {
+        return Ok(None);
+    };
+    let patch: Value = serde_json::from_str(&patch).context("status.templatePatch is no JSON")?;
+    let what = "with the memory that its pods were given";
+    render(episode, what, &patch, &[]).map(Some)
 }
 
 /// Why a record proposes nothing.
@@ -106,7 +123,14 @@ fn nothing(episode: &Episode) -> String {
         told.join("; ")
     };
     format!(
-        "no patch: HealingEvent/{name} proposes none, as no rollback was left to somebody else who keeps the template; {told}"
+        "no patch: HealingEvent/{name} proposes none: no rollback was left to somebody else who keeps the template, and no pod was given more memory; {told}"
+    )
+}
+
+fn back(proposal: &Proposal) -> String {
+    format!(
+        "back to the template of {}, {} -> {}",
+        proposal.revision, proposal.from, proposal.to
     )
 }
 
@@ -127,12 +151,7 @@ fn stored(proposal: &Proposal, why: &str) -> (Option<Value>, Vec<String>) {
 }
 
 /// The patch as YAML that `kubectl patch --patch-file` and kustomize take.
-fn render(
-    episode: &Episode,
-    proposal: &Proposal,
-    patch: &Value,
-    notes: &[String],
-) -> Result<String> {
+fn render(episode: &Episode, what: &str, patch: &Value, notes: &[String]) -> Result<String> {
     let target = &episode.spec.target;
     let mut object = json!({
         "apiVersion": target.api_version,
@@ -143,13 +162,8 @@ fn render(
     object["spec"] = patch["spec"].clone();
     let yaml = serde_saphyr::to_string(&object).context("the patch is no plain data")?;
     let mut text = format!(
-        "# {}: {} in namespace {} back to the template of {}, {} -> {}.\n",
-        episode.id.name,
-        episode.spec.target_ref,
-        episode.id.namespace,
-        proposal.revision,
-        proposal.from,
-        proposal.to
+        "# {}: {} in namespace {} {what}.\n",
+        episode.id.name, episode.spec.target_ref, episode.id.namespace,
     );
     for note in notes {
         text.push_str("# ");
@@ -180,6 +194,25 @@ mod tests {
     }
 
     #[test]
+    fn what_pods_were_given_is_proposed_for_their_template() {
+        let at = "2026-01-01T00:00:00.000Z";
+        let spec = json!({"target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "w", "templateHash": "a"},
+            "targetRef": "Deployment/web", "policyRef": "HealingPolicy/web", "rule": "r", "symptom": "OomKilled", "ttl": "1h",
+            "failedAt": at, "detectedAt": at});
+        let attempt = json!({"step": "resize", "action": "resizeMemory", "intentAt": at, "notAfter": at, "actedAt": at, "outcome": "Recovered",
+            "requests": [{"verb": "Resize", "name": "web-1", "uid": "p", "from": "app limit 64Mi", "to": "app limit 96Mi",
+                "result": "Applied"}]});
+        let record = json!({"metadata": {"name": "web-1", "namespace": "shop"}, "spec": spec,
+            "status": {"phase": "Recovered", "attempts": [attempt]}});
+        let episode = read(record.to_string().as_bytes()).unwrap();
+        let text = raised(&episode).unwrap().expect("a patch");
+        assert!(text.starts_with("# web-1: Deployment/web in namespace shop with the memory that its pods were given.\n"), "{text}");
+        let read: Value = serde_saphyr::from_str(&text).unwrap();
+        let container = &read["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["resources"]["limits"]["memory"], "96Mi");
+    }
+
+    #[test]
     fn a_patch_is_read_back_as_it_was_meant() {
         let spec = json!({"target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "w", "templateHash": "a"},
             "targetRef": "Deployment/web", "policyRef": "HealingPolicy/web", "rule": "r", "symptom": "ImagePull", "ttl": "1h",
@@ -188,7 +221,7 @@ mod tests {
         let episode = read(record.to_string().as_bytes()).unwrap();
         assert!(nothing(&episode).contains("no step was skipped"));
         let (patch, notes) = stored(&proposal(), "it is gone");
-        let text = render(&episode, &proposal(), &patch.unwrap(), &notes).unwrap();
+        let text = render(&episode, &back(&proposal()), &patch.unwrap(), &notes).unwrap();
         assert!(text.starts_with("# web-1: Deployment/web in namespace shop back to the template of web-6d5f, a -> b.\n# as recorded then: it is gone\n# not in it"), "{text}");
         let read: Value = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(
