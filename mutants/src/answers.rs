@@ -29,13 +29,13 @@ pub(crate) const MUTANTS: [Mutant; 17] = [
         "who approved one restart has approved all that follow",
     ),
     bug(
-        "a denial approves",
-        "crates/engine/src/approval.rs",
+        "a denial is not heard",
+        "crates/engine/src/guard/approval.rs",
         (
-            "(Word::Deny, _) => None,",
-            "(Word::Deny, by) => Some(Approved { by, at: now }),",
+            "if let Some((Word::Deny, by)) = approval::answered(episode, asked) {",
+            "if let Some((Word::Deny, by)) = approval::answered(episode, asked).filter(|_| asked.attempt == 0) {",
         ),
-        "a person says no, and it is done",
+        "a person says no, and the step is asked for until it expires",
     ),
     bug(
         "nobody is asked where another policy requires it",
