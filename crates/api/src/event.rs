@@ -98,7 +98,7 @@ pub struct HealingEventSpec {
     pub thresholds: BTreeMap<String, String>,
     /// What its failing pods might share with those of other targets. Example: [{kind: Node, name: worker-3}]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 3))]
+    #[schemars(length(max = 4))]
     pub signs: Vec<EventSign>,
     /// The rule's objective for the recovery. Example: 30s
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,7 +138,7 @@ pub struct EventTarget {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventSign {
-    /// A node, an image, or a ConfigMap or Secret that is missing. Example: Node
+    /// A node, a zone, an image, or a ConfigMap or Secret that is missing. Example: Node
     pub kind: CauseKind,
     /// Its name; of an image its digest, or its name while it cannot be had. Example: worker-3
     #[schemars(length(min = 1, max = 253))]
@@ -173,7 +173,7 @@ impl CauseKind {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventCause {
-    /// A node, an image, or a ConfigMap or Secret that is missing. Example: Node
+    /// A node, a zone, an image, or a ConfigMap or Secret that is missing. Example: Node
     pub kind: CauseKind,
     /// Its name. Example: worker-3
     #[schemars(length(min = 1, max = 253))]
@@ -281,7 +281,7 @@ pub struct HealingEventStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub attempts: Vec<EventAttempt>,
-    /// What at least two other targets that failed at about the same time share with this one. Example: {kind: Node, name: worker-3, targets: 3}
+    /// What at least two other targets, of a zone four, that failed at about the same time share with this one. Example: {kind: Node, name: worker-3, targets: 3}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<EventCause>,
     /// Steps that were passed over, and why.

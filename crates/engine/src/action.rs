@@ -68,7 +68,7 @@ pub fn resolve(case: &Case<'_>) -> Result<Vec<Request>, No> {
         Action::ResizeMemory(parameters) => resize_memory::resolve(parameters, case),
         Action::DeletePod(_) => delete_pod::resolve(case),
         Action::EscalateToNode(_) => escalate_to_node::resolve(case),
-        Action::Job(parameters) => Ok(job::resolve(parameters, case)),
+        Action::Job(parameters) => job::resolve(parameters, case),
         // Nothing to do: the attempt is its verification.
         Action::Wait(_) => Ok(Vec::new()),
     }

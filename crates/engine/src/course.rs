@@ -76,14 +76,16 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
     }
 }
 
-/// The rule that answers now, and its chain; the hold where the strategy is missing or refuses the target.
+/// The rule that answers now, and its chain; the hold where the strategy is missing. What was done is judged by it even where
+/// it no longer names the namespace.
 pub(crate) fn chain<'a>(
     view: &View<'a>,
     policy: &'a Policy,
     episode: &Episode,
 ) -> Option<(&'a Rule, Result<&'a Chain, Hold>)> {
     let rule = policy.rule(episode.rule())?;
-    Some((rule, view.world.chain_for(rule, &view.key)))
+    let chain = view.world.chain_of(rule);
+    Some((rule, chain.map_err(|name| Hold::StrategyMissing { name })))
 }
 
 /// The step of the newest attempt, read live; a step that is gone from the chain is judged by
@@ -238,13 +240,13 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
     if let Answer::Rule(rule, symptom) = claim::rule(policy, view, Mode::Enforce, None) {
         answer_with(&mut next, &rule.name, symptom.name);
     }
-    let Some((rule, chain)) = chain(view, policy, &next) else {
+    let Some((rule, _)) = chain(view, policy, &next) else {
         return missing(round, episode);
     };
-    let chain = match chain {
+    let chain = match view.world.chain_for(rule, &view.key) {
         Ok(chain) => chain,
-        Err(missing) => {
-            hold(round, &next, &missing);
+        Err(refused) => {
+            hold(round, &next, &refused);
             return true;
         }
     };

@@ -64,6 +64,9 @@ pub enum Hold {
         name: String,
     },
     RolloutInProgress,
+    JobRunning {
+        name: String,
+    },
     StormActive {
         failing: u32,
         least: u32,
@@ -104,6 +107,7 @@ impl Hold {
             Self::MaxUnavailable { .. } => "MaxUnavailable",
             Self::PdbBlocked { .. } => "PDBBlocked",
             Self::RolloutInProgress => "RolloutInProgress",
+            Self::JobRunning { .. } => "JobRunning",
             Self::StormActive { .. } => "StormActive",
             Self::CommonCause { .. } => "CommonCause",
             Self::Undoing => "Undoing",
@@ -134,6 +138,7 @@ impl Hold {
             | Self::MaxUnavailable { .. }
             | Self::PdbBlocked { .. }
             | Self::RolloutInProgress
+            | Self::JobRunning { .. }
             | Self::CommonCause { .. }
             | Self::Undoing
             | Self::NothingFailing => None,
@@ -191,6 +196,7 @@ impl fmt::Display for Hold {
                 f,
                 "{failing} workloads fail at once, and {least} within the window are a storm: look for what they share"
             ),
+            Self::JobRunning { name } => write!(f, "Job {name} of an earlier attempt still runs"),
             Self::CommonCause { cause } => write!(
                 f,
                 "{} targets failed that share {} {}: this would not mend it",

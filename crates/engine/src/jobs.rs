@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::facts::{Phase, PodFacts, Text};
 use crate::moment::Moment;
+use crate::source::MADE_BY_US;
 use crate::world::World;
 
 /// How many fail.
@@ -23,7 +24,10 @@ pub fn failing(world: &World) -> BTreeMap<Text, Failing> {
     let mut jobs: BTreeMap<(&Text, &Text), (u32, Moment)> = BTreeMap::new();
     for pod in world.ill_pods().map(|one| &one.facts) {
         let owner = pod.owner.as_ref().filter(|one| &*one.kind == "Job");
-        let Some(owner) = owner.filter(|_| fails(pod)) else {
+        // One of a step of ours has told its own attempt.
+        let (key, us) = MADE_BY_US;
+        let ours = pod.labels.get(key).is_some_and(|one| **one == *us);
+        let Some(owner) = owner.filter(|_| fails(pod) && !ours) else {
             continue;
         };
         let job = jobs.entry((&pod.name.namespace, &owner.uid)).or_default();

@@ -18,6 +18,7 @@ use crate::guard::{self, Case};
 use crate::health;
 use crate::hold::No;
 use crate::intent;
+use crate::moment::Millis;
 use crate::open;
 use crate::plan::{Aside, Effect};
 use crate::view::View;
@@ -32,7 +33,14 @@ pub(crate) fn lost(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) ->
     let found: Vec<Done> = attempt
         .requests
         .iter()
-        .map(|one| intent::became(world, key, one))
+        .map(|one| match intent::became(world, key, one) {
+            Done::NotApplied
+                if one.verb == Verb::Run && now.since(attempt.intent_at) > JOB_REMEMBERED =>
+            {
+                Done::Unknown
+            }
+            done => done,
+        })
         .collect();
     let (wanted, aside) = match judge_again(round, key, episode, &found) {
         Ok(wanted) => wanted,
@@ -93,7 +101,8 @@ fn judge_again(
     let view = View::of(world, key, now).ok_or_else(|| gone("TargetGone"))?;
     let policy = claim::policy(world, key, Mode::Enforce, now).ok_or_else(|| gone("PolicyGone"))?;
     let chain = course::chain(&view, policy, episode);
-    let (rule, chain) = chain.ok_or_else(|| gone("PolicyGone"))?;
+    let (rule, _) = chain.ok_or_else(|| gone("PolicyGone"))?;
+    let chain = world.chain_for(rule, key);
     let chain = chain.map_err(|hold| hold.reason().to_owned())?;
     let step = chain.step(&attempt.step).ok_or_else(|| gone("StepGone"))?;
     let ledger = Ledger::default();
@@ -127,6 +136,10 @@ fn judge_again(
     }
 }
 
+/// A Job that is not there this long after its intent may have been there and gone: its controller removes what has
+/// ended after a day, and people or other controllers sooner.
+const JOB_REMEMBERED: Millis = 600_000;
+
 /// A pod that got well meanwhile is left alone.
 fn still_shows(case: &Case<'_>, attempt: &Attempt, request: &Request) -> bool {
     let view = case.view;
@@ -139,9 +152,12 @@ fn still_shows(case: &Case<'_>, attempt: &Attempt, request: &Request) -> bool {
         (Verb::Evict | Verb::Delete | Verb::Resize, ..) => view
             .pod(&request.uid)
             .is_some_and(|one| detector(case.trigger).shows(one, view.now)),
-        // The step may have another template meanwhile.
+        // The step may have another template meanwhile, and the target may be well.
         (Verb::Run, ..) => match &case.step.action {
-            Action::Job(job) => request.to == Some(action::job_hash(job)),
+            Action::Job(job) => {
+                let fails = health::since_without(view, detector(case.trigger)).is_none();
+                fails && request.to == Some(action::job_hash(job))
+            }
             _ => false,
         },
         (Verb::Restart | Verb::Scale | Verb::Rollback, ..) => true,

@@ -195,13 +195,12 @@ fn relapse(one: &PodView<'_>, attempt: &Attempt, since: Moment) -> Option<String
     // times have whole seconds, so an end within the act's own second may precede it.
     let after = |end: &Termination| match attempt.action {
         ActionName::RestartPod | ActionName::RestartWorkload => true,
-        // A run that began before had the limit of before.
-        ActionName::ResizeMemory => end.started.is_some_and(|at| at > since),
+        // A run that began before had the limit of before, or what the Job has mended since.
+        ActionName::ResizeMemory | ActionName::Job => end.started.is_some_and(|at| at > since),
         ActionName::Scale
         | ActionName::Rollback
         | ActionName::DeletePod
         | ActionName::EscalateToNode
-        | ActionName::Job
         | ActionName::Wait => pod.created >= since || end.finished.is_some_and(|at| at > since),
     };
     let (container, end) = pod.newest_abnormal().filter(|(_, end)| after(end))?;

@@ -390,6 +390,10 @@ impl World {
 
     fn cannot_read(&mut self, unreadable: &Unreadable) -> bool {
         self.listed(unreadable.source, &unreadable.name);
+        // What a node said before holds no longer, and it explains nothing now.
+        if unreadable.source == Source::Nodes {
+            self.nodes.remove(&unreadable.name.name);
+        }
         let key = (unreadable.source, unreadable.name.clone());
         self.unreadable.insert(key, unreadable.clone()).as_ref() != Some(unreadable)
     }

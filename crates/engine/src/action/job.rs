@@ -7,17 +7,23 @@ use crate::approval;
 use crate::episode::{Attempt, Request, Verb};
 use crate::facts::{Text, template};
 use crate::guard::Case;
+use crate::hold::{Hold, No};
 use crate::record_name;
 
 /// One Job. Its name is made from the target, the record's UID and the number of the attempt, so that no attempt finds the
 /// Job of another, and the same one finds its own.
-pub(super) fn resolve(parameters: &Job, case: &Case<'_>) -> Vec<Request> {
+pub(super) fn resolve(parameters: &Job, case: &Case<'_>) -> Result<Vec<Request>, No> {
     let view = case.view;
+    // One of an episode that has ended may run on: two at once would be in each other's way.
+    if let Some(name) = view.world.running_job(&view.key) {
+        let name = name.to_string();
+        return Err(Hold::JobRunning { name }.into());
+    }
     let (uid, attempt) = case.episode.map_or(("", 1), |one| {
         (&*one.uid, approval::next_attempt(one, &case.step.name))
     });
     let record = &template::hash(&Value::from(uid))[..8];
-    vec![Request {
+    Ok(vec![Request {
         verb: Verb::Run,
         name: format!("{}{record}-{attempt}", record_name::stem(&view.key)).into(),
         uid: view.workload.uid.clone(),
@@ -25,7 +31,7 @@ pub(super) fn resolve(parameters: &Job, case: &Case<'_>) -> Vec<Request> {
         to: Some(hash(parameters)),
         result: None,
         detail: None,
-    }]
+    }])
 }
 
 /// The hash of a Job's template, by which a Job is known again as the one that was meant.
@@ -35,12 +41,13 @@ pub fn hash(job: &Job) -> Text {
 }
 
 /// Why the API server never lets this happen, in the words of its answers.
-const REFUSED: [(&str, &str); 2] = [
+const REFUSED: [(&str, &str); 3] = [
     (
         "Forbidden",
         "the Job is forbidden here: bind the ClusterRole kubemend-jobs to the operator in this namespace, or mend the quota or admission policy that refuses it",
     ),
     ("Invalid", "the API server finds the Job invalid"),
+    ("NameTaken", "somebody else has made a Job of that name"),
 ];
 
 /// Why an attempt was refused for good; `None` where trying again may help.

@@ -75,7 +75,9 @@ fn on_a_node_without(one: &PodView<'_>) -> Option<Moment> {
     let node = one.node?.without_network?;
     let pod = one.facts();
     let changed = pod.ready_changed.unwrap_or(pod.created);
-    (!pod.ready && !pod.has_ended()).then(|| node.max(changed))
+    // Its own network is there, and it may be what makes that of the others.
+    let apart = pod.clue().is_some_and(|clue| clue.host_network);
+    (!apart && !pod.ready && !pod.has_ended()).then(|| node.max(changed))
 }
 
 fn since(one: &PodView<'_>, another_is_ready: bool, now: Moment) -> Option<Moment> {

@@ -13,6 +13,8 @@ const LONGEST: usize = 253;
 pub struct Clue {
     /// The node it runs on.
     pub node: Option<Text>,
+    /// It uses the node's own network, as what makes the network of others does.
+    pub host_network: bool,
     /// The image of the container that fails: its digest, or its name while it cannot be had.
     pub image: Option<Text>,
     /// The object that a container waits for: `ConfigMap/settings`
@@ -31,6 +33,7 @@ impl Clue {
         let status = failing.and_then(|name| all.find(|one| one.name == name));
         Self {
             node: text(&pod.spec.node_name),
+            host_network: pod.spec.host_network,
             image: status.and_then(|one| image(pod, one)),
             object: status.and_then(missing),
         }

@@ -61,6 +61,7 @@ pub struct SlimPodSpec {
     pub init_containers: Vec<SlimContainer>,
     pub restart_policy: String,
     pub node_name: String,
+    pub host_network: bool,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]

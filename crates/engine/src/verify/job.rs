@@ -4,8 +4,10 @@ use kubemend_api::Action;
 
 use super::Verdict;
 use crate::episode::{Attempt, Verb};
+use crate::facts::Name;
 use crate::moment::{Millis, Moment};
 use crate::policy::Step;
+use crate::source::Source;
 use crate::view::View;
 
 /// The Job controller ends a Job at its deadline, and its pod may take its whole grace of 30 s to go.
@@ -19,17 +21,31 @@ pub(super) fn ended(view: &View<'_>, attempt: &Attempt, step: &Step) -> Result<M
         return Ok(acted_at);
     };
     let name = &request.name;
-    let Some(job) = view.world.job_of(&view.key, request) else {
-        return Err(Verdict::Inconclusive(format!(
-            "job {name} is gone before it was seen to end"
-        )));
-    };
     // An edited step may run no Job any more; then its verification is as long as ever.
     let timeout = match &step.action {
         Action::Job(job) => job.timeout.as_millis(),
         _ => step.timeout,
     };
     let deadline = acted_at.plus(timeout.saturating_add(LATE));
+    let key = (
+        Source::Jobs,
+        Name {
+            namespace: view.key.namespace.clone(),
+            name: name.clone(),
+        },
+    );
+    if view.world.unreadable.contains_key(&key) {
+        return Err(if view.now > deadline {
+            Verdict::Inconclusive(format!("Job/{name} cannot be read"))
+        } else {
+            Verdict::Wait(deadline.plus(1))
+        });
+    }
+    let Some(job) = view.world.job_of(&view.key, request) else {
+        return Err(Verdict::Inconclusive(format!(
+            "job {name} is gone, and with it what it came to"
+        )));
+    };
     match &job.end {
         Some(end) => match &end.failure {
             Some(why) => Err(Verdict::NotRecovered(format!("job {name} failed: {why}"))),

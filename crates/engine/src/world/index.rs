@@ -259,7 +259,8 @@ impl World {
     /// A node says every few minutes that nothing has changed, and that is no news.
     fn put_node(&mut self, node: NodeFacts) -> Option<(Source, Name)> {
         let name = Name::new("", &node.name);
-        if self.nodes.get(&node.name) == Some(&node) {
+        let readable = !self.unreadable.contains_key(&(Source::Nodes, name.clone()));
+        if readable && self.nodes.get(&node.name) == Some(&node) {
             self.listed(Source::Nodes, &name);
             return None;
         }

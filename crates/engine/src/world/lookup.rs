@@ -108,6 +108,17 @@ impl World {
         (Some(&known.template) == request.to.as_ref()).then_some(known)
     }
 
+    /// A Job that was run for this target and has not ended.
+    pub(crate) fn running_job(&self, key: &TargetKey) -> Option<&Text> {
+        let stem = crate::record_name::stem(key);
+        let mut jobs = self.jobs.values();
+        let running = jobs.find(|one| {
+            let here = one.name.namespace == key.namespace && one.name.name.starts_with(&stem);
+            here && one.end.is_none()
+        });
+        running.map(|one| &one.name.name)
+    }
+
     /// The zone of the node that a pod in trouble is on.
     pub(crate) fn zone_of(&self, pod: &PodFacts) -> Option<&Text> {
         self.nodes.get(pod.node()?)?.zone.as_ref()
@@ -115,7 +126,7 @@ impl World {
 
     /// Whether the cluster has more than one zone.
     pub(crate) fn has_zones(&self) -> bool {
-        let mut zones = self.nodes.values().map(|one| &one.zone);
+        let mut zones = self.nodes.values().filter_map(|one| one.zone.as_ref());
         let first = zones.next();
         zones.any(|zone| Some(zone) != first)
     }

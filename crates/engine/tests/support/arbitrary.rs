@@ -239,6 +239,7 @@ fn container() -> impl Strategy<Value = Container> {
 fn rare() -> impl Strategy<Value = Option<Rare>> {
     let clue = (of(word()), of(word()), of(word()));
     let clue = clue.prop_map(|(node, image, object)| Clue {
+        host_network: false,
         node,
         image,
         object,

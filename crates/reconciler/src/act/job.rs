@@ -78,11 +78,10 @@ impl Look for Run<'_> {
 }
 
 impl Run<'_> {
-    /// Why the target is not what was judged any more. Pods without a workload have no template, and what
-    /// owns them cannot be read.
+    /// Why the target is not what was judged any more. A bare pod has no template; owners of other kinds cannot be read.
     async fn target_changed(&self, hand: &Hand<'_>) -> Result<Option<&'static str>, Failure> {
         let target = self.episode.target();
-        if target.kind == WorkloadKind::Pod {
+        if target.kind == WorkloadKind::Pod && !target.is_bare() {
             return Ok(None);
         }
         let path = call::path(Source::of(target.kind), &target.as_name());
@@ -95,7 +94,9 @@ impl Run<'_> {
         Ok(
             if meta["uid"] != *self.wanted.uid || !meta["deletionTimestamp"].is_null() {
                 Some("Gone")
-            } else if template::hash(&seen["spec"]["template"]) != self.episode.hash() {
+            } else if !target.is_bare()
+                && template::hash(&seen["spec"]["template"]) != self.episode.hash()
+            {
                 Some("Changed")
             } else {
                 None

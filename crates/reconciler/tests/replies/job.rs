@@ -55,12 +55,19 @@ async fn it_is_told_of_the_episode_and_has_no_rights() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_there_is_never_made_again() {
-    // The reply of the first was lost, and a server that is asked again says that it is there.
+    // The reply of the first was lost: it is looked for.
     let bench = Bench::new();
     bench.server.fault(request(Verb::Run), FaultKind::LostReply);
     let outcome = bench.act(Verb::Run).await;
     assert_eq!(outcome.first(), (Some(Done::Applied), None));
     assert_eq!(bench.acts(Verb::Run), 1);
+
+    // It was made between the look and the request, or a proxy sent that twice.
+    let other = Bench::new();
+    let twice = FaultKind::status(409, "AlreadyExists");
+    other.server.fault(request(Verb::Run).first(1), twice);
+    let outcome = other.act(Verb::Run).await;
+    assert_eq!(outcome.first(), (Some(Done::Applied), None));
 
     // A successor that arms the same intent again finds it.
     let mut again = bench.intent(Verb::Run);
