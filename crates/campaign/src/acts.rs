@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::jiff::SignedDuration;
 use kubemend_api::annotations;
 use kubemend_engine::facts::template;
 use kubemend_operator::lease;
@@ -307,7 +308,7 @@ fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Bro
     let before = case.event.previous.as_deref().unwrap_or(&case.event.object);
     if matches!(case.verb, "Evict" | "Delete" | "Resize")
         && !truth::has_failed(before)
-        && !blocks_a_rollback(case, before, objects)
+        && !blocks_a_rollback(state, case, before, objects)
     {
         return Err((
             "S1 evidence",
@@ -362,14 +363,18 @@ fn harmless(state: &State, case: &Case<'_>, objects: &Objects) -> Result<(), Bro
     Ok(())
 }
 
-/// A rollback put the template back, and this pod of another one never got ready.
-fn blocks_a_rollback(case: &Case<'_>, pod: &Value, objects: &Objects) -> bool {
+/// A rollback put the template back, and this pod of another one was not ready when it was looked at: it may have got so
+/// since, which is seen as late as frames and requests are.
+fn blocks_a_rollback(state: &State, case: &Case<'_>, pod: &Value, objects: &Objects) -> bool {
+    let unseen = SignedDuration::try_from(state.lag + Duration::from_secs(2)).unwrap_or_default();
+    let looked_at = objects.clock.now() - unseen;
+    let ready_then = truth::ready_since(pod).is_some_and(|since| since < looked_at);
     let newest = items(&case.record, "/status/attempts").next_back();
     let (kind, name) = &case.target;
     let workload = objects.get(&Key::new(kind, &case.entry.namespace, name));
     newest.is_some_and(|attempt| attempt["action"] == "rollback")
         && workload.is_some_and(|workload| !truth::is_current(pod, workload))
-        && !truth::is_ready(pod)
+        && !ready_then
 }
 
 /// An autoscaler owns replicas; a `GitOps` controller owns every field.

@@ -58,6 +58,13 @@ pub(crate) fn is_down(pod: &Value) -> bool {
     })
 }
 
+/// Since when a pod is ready, if it is.
+pub(crate) fn ready_since(pod: &Value) -> Option<Timestamp> {
+    let mut conditions = items(pod, "/status/conditions");
+    let ready = conditions.find(|one| one["type"] == "Ready" && one["status"] == "True")?;
+    text(ready, "/lastTransitionTime").parse().ok()
+}
+
 /// Is the pod ready?
 pub(crate) fn is_ready(pod: &Value) -> bool {
     items(pod, "/status/conditions").any(|one| one["type"] == "Ready" && one["status"] == "True")
