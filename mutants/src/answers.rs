@@ -1,22 +1,6 @@
 //! Bugs of what answers each way to fail: approvals, rollbacks of revisions, events, resizes, pods, causes, Jobs.
 
-use crate::{Mutant, Proof};
-
-const fn bug(
-    name: &'static str,
-    file: &'static str,
-    (find, replace): (&'static str, &'static str),
-    harm: &'static str,
-) -> Mutant {
-    Mutant {
-        name,
-        file,
-        find,
-        replace,
-        harm,
-        proof: Proof::Scenarios,
-    }
-}
+use crate::{Mutant, decided as bug};
 
 pub(crate) const MUTANTS: [Mutant; 17] = [
     bug(

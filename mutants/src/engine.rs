@@ -1,22 +1,6 @@
 //! Bugs of decisions: budgets, guards, verification, memory, the view.
 
-use crate::{Mutant, Proof};
-
-const fn bug(
-    name: &'static str,
-    file: &'static str,
-    (find, replace): (&'static str, &'static str),
-    harm: &'static str,
-) -> Mutant {
-    Mutant {
-        name,
-        file,
-        find,
-        replace,
-        harm,
-        proof: Proof::Scenarios,
-    }
-}
+use crate::{Mutant, decided as bug};
 
 pub(crate) const MUTANTS: [Mutant; 26] = [
     bug(

@@ -58,6 +58,23 @@ impl Proof {
     }
 }
 
+/// A bug of decisions, which a scenario of the engine must catch.
+const fn decided(
+    name: &'static str,
+    file: &'static str,
+    (find, replace): (&'static str, &'static str),
+    harm: &'static str,
+) -> Mutant {
+    Mutant {
+        name,
+        file,
+        find,
+        replace,
+        harm,
+        proof: Proof::Scenarios,
+    }
+}
+
 /// Every bug, ordered by what has to be compiled anew for it.
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
     engine::MUTANTS
