@@ -35,12 +35,12 @@ pub struct Cause {
 
 /// What the pods of a target show that others might show too, the narrowest first: a missing object, the image
 /// of a release, a node on which only this target's failing pods run, a zone.
-pub(crate) fn signs(view: &View<'_>, detector: &dyn Detect) -> Vec<EventSign> {
-    let shown = detector.pods(view).iter();
-    let failing: Vec<&PodFacts> = shown
-        .filter(|one| detector.shows(one, view.now))
-        .map(PodView::facts)
-        .collect();
+pub(crate) fn signs(
+    view: &View<'_>,
+    detector: &dyn Detect,
+    showing: &[&PodView<'_>],
+) -> Vec<EventSign> {
+    let failing: Vec<&PodFacts> = showing.iter().map(|one| one.facts()).collect();
     let sign = |kind, name: &Text| EventSign {
         kind,
         name: name.to_string(),

@@ -283,7 +283,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
             if units > 0 {
                 round.ledger.take(&view.key, &policy.id, units, now);
             }
-            let failing = open::failing(view, detector(&rule.trigger), now);
+            let failing = open::failing(view, detector(&rule.trigger));
             round.effect(Effect::Act(Box::new(intent), Aside::of(step, failing)))
         }
         Next::Hold(step, no) => {

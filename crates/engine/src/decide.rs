@@ -25,6 +25,7 @@ use crate::world::World;
 /// What to do about this world at this time. Pure: no IO, no clock, cannot fail; equal worlds and
 /// times give equal plans.
 pub fn decide(world: &World, now: Moment) -> Plan {
+    let targets = targets(world);
     let mut round = Round {
         world,
         now,
@@ -33,8 +34,8 @@ pub fn decide(world: &World, now: Moment) -> Plan {
         causes: Causes::of(world, now),
         looks: BTreeMap::new(),
         plan: Plan::default(),
+        answered: BTreeSet::new(),
     };
-    let targets = targets(world);
     round.storm = round.storm(&targets);
     for key in &targets {
         round.target(key);
@@ -81,14 +82,16 @@ pub(crate) struct Round<'a> {
     /// What targets that fail share.
     pub(crate) causes: Causes,
     /// What enforcing policies see where no record is open, as far as it was asked already.
-    pub(crate) looks: BTreeMap<TargetKey, Look<'a>>,
+    pub(crate) looks: BTreeMap<&'a TargetKey, Look<'a>>,
     pub(crate) plan: Plan,
+    /// Targets with an effect in this plan: they get no other.
+    answered: BTreeSet<&'a TargetKey>,
 }
 
-impl Round<'_> {
+impl<'a> Round<'a> {
     /// The storm that is on. Targets that fail and have no record yet count too: of many that fail at once
     /// none must be acted on before the others are counted.
-    fn storm(&mut self, targets: &BTreeSet<TargetKey>) -> Option<Storm> {
+    fn storm(&mut self, targets: &'a BTreeSet<TargetKey>) -> Option<Storm> {
         let (world, now) = (self.world, self.now);
         let least = world.config.as_ref()?.storm.least;
         let known = self.world.recorded_targets().count();
@@ -98,17 +101,25 @@ impl Round<'_> {
         let fresh = targets
             .iter()
             .filter(|key| world.open_record(key, false).is_none());
-        let looks = fresh.filter_map(|key| Some((key.clone(), Look::enforcing(world, key, now)?)));
+        let looks = fresh.filter_map(|key| Some((key, Look::enforcing(world, key, now)?)));
         self.looks = looks.collect();
         let opening = self
             .looks
             .iter()
-            .filter_map(|(key, look)| Some((key, look.fails_since()?)));
+            .filter_map(|(key, look)| Some((*key, look.fails_since()?)));
         storm::now(world, &opening.collect(), now)
     }
 
     /// Judges one target: at most one effect, else one typed hold per symptom.
-    fn target(&mut self, key: &TargetKey) {
+    fn target(&mut self, key: &'a TargetKey) {
+        let effects = self.plan.effects.len();
+        self.judge(key);
+        if self.plan.effects.len() > effects {
+            self.answered.insert(key);
+        }
+    }
+
+    fn judge(&mut self, key: &TargetKey) {
         let (world, now) = (self.world, self.now);
         if let Err(hold) = gate::may_write(world) {
             return self.hold_symptom(key, hold);
@@ -207,16 +218,10 @@ impl Round<'_> {
         }
     }
 
-    /// Targets with an effect in this plan: they get no other.
-    fn answered(&self) -> BTreeSet<TargetKey> {
-        self.plan.effects.iter().map(Effect::target).collect()
-    }
-
     /// Marks revisions that have proven themselves.
     fn prove(&mut self) {
-        let busy = self.answered();
         for key in &self.world.unproven {
-            if busy.contains(key) || self.world.in_flight(key, self.now).is_some() {
+            if self.answered.contains(key) || self.world.in_flight(key, self.now).is_some() {
                 continue;
             }
             let again = self.world.refused_marks.get(key).copied();
@@ -227,6 +232,7 @@ impl Round<'_> {
             match proof::progress(self.world, key, self.now) {
                 Progress::Proven(effect, true) => {
                     self.effect(effect);
+                    self.answered.insert(key);
                 }
                 Progress::Proven(
                     Effect::Prove {
@@ -244,9 +250,8 @@ impl Round<'_> {
 
     /// Deletes records that nobody needs any more.
     fn prune(&mut self) {
-        let busy = self.answered();
         for key in self.world.recorded_targets() {
-            if busy.contains(key) || self.world.in_flight(key, self.now).is_some() {
+            if self.answered.contains(key) || self.world.in_flight(key, self.now).is_some() {
                 continue;
             }
             let (record, next) = history::prunable(self.world, key, self.now);

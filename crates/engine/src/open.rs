@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kubemend_api::Mode;
-use kubemend_api::event::{EventStrategy, EventTarget, HealingEventSpec};
+use kubemend_api::event::{EventSign, EventStrategy, EventTarget, HealingEventSpec};
 use kubemend_api::targets::WorkloadKind;
 
 use crate::cause;
@@ -19,7 +19,7 @@ use crate::moment::Moment;
 use crate::plan::{Effect, Pods};
 use crate::policy::{Chain, ChainRef, DEFAULT_RELAPSE_WINDOW, Policy, Rule};
 use crate::record_name;
-use crate::view::View;
+use crate::view::{PodView, View};
 use crate::world::World;
 
 /// What a policy sees in a target for which no record is open.
@@ -136,23 +136,38 @@ fn open(round: &mut Round<'_>, key: &TargetKey, look: Look<'_>, dry: bool) -> bo
         round.held(key, Some(policy.reference()), hold);
         return true;
     }
-    let episode = episode(&view, policy, rule, &symptom, dry);
-    let detector = detector(&rule.trigger);
-    let failing = failing(&view, detector, now);
+    let showing = showing(&view, detector(&rule.trigger));
+    let failing = names(&showing);
+    let signs = cause::signs(&view, detector(&rule.trigger), &showing);
+    let episode = episode(&view, policy, rule, &symptom, signs, dry);
     round.effect(Effect::Open(Box::new(episode), failing))
 }
 
-/// The pods that show the failure.
-pub(crate) fn failing(view: &View<'_>, detector: &dyn Detect, now: Moment) -> Pods {
+/// The pods that show the failure, by name and UID.
+pub(crate) fn failing(view: &View<'_>, detector: &dyn Detect) -> Pods {
+    names(&showing(view, detector))
+}
+
+fn showing<'v>(view: &'v View<'_>, detector: &dyn Detect) -> Vec<&'v PodView<'v>> {
     let pods = detector.pods(view).iter();
-    pods.filter(|one| detector.shows(one, now))
-        .map(|one| (one.facts().name.name.clone(), one.facts().uid.text()))
-        .collect()
+    pods.filter(|one| detector.shows(one, view.now)).collect()
+}
+
+fn names(pods: &[&PodView<'_>]) -> Pods {
+    let name = |one: &&PodView<'_>| (one.facts().name.name.clone(), one.facts().uid.text());
+    pods.iter().map(name).collect()
 }
 
 /// A new episode. Its state is what an empty status reads as; the chain's memory comes with the
 /// first write of its status.
-fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry: bool) -> Episode {
+fn episode(
+    view: &View<'_>,
+    policy: &Policy,
+    rule: &Rule,
+    symptom: &Symptom,
+    signs: Vec<EventSign>,
+    dry: bool,
+) -> Episode {
     let (world, key, now) = (view.world, &view.key, view.now);
     let (kind, name) = key.words();
     let ordinal = world
@@ -184,7 +199,7 @@ fn episode(view: &View<'_>, policy: &Policy, rule: &Rule, symptom: &Symptom, dry
         symptom: symptom.name.to_owned(),
         strategy,
         thresholds: thresholds(world, rule),
-        signs: cause::signs(view, detector(&rule.trigger)),
+        signs,
         recover_within: rule.recover_within.clone(),
         ttl: policy.ttl.clone(),
         failed_at: symptom.since.into(),

@@ -89,7 +89,7 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
             next.state.reason = Some(Text::from("WouldAct"));
             next.state.undo = None;
             next.state.spent = Vec::new();
-            let failing = open::failing(&view, detector(&rule.trigger), now);
+            let failing = open::failing(&view, detector(&rule.trigger));
             let aside = Aside::of(step, failing);
             round.effect(Effect::Rehearse(Box::new(next), aside));
         }

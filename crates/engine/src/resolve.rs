@@ -128,7 +128,7 @@ fn judge_again(
     }
     match guard::pass(&case, &mut wanted) {
         Ok(()) => {
-            let failing = open::failing(&view, detector(&rule.trigger), now);
+            let failing = open::failing(&view, detector(&rule.trigger));
             Ok((wanted, Aside::of(step, failing)))
         }
         Err(No::Hold(hold)) => Err(hold.reason().to_owned()),

@@ -97,7 +97,8 @@ pub struct World {
     /// Proof marks of revisions under DryRun: they stay in memory until Enforce.
     proofs: BTreeMap<Text, Proof>,
     flights: BTreeMap<TargetKey, Flight>,
-    fresh: BTreeMap<Source, Fresh>,
+    /// In the order in which the sources are declared.
+    fresh: [Fresh; Source::ALL.len()],
     /// Of a collection that is being listed, what was known before and is not listed yet.
     listing: BTreeMap<Source, BTreeSet<Name>>,
     pub(crate) tombstones: Vec<Tombstone>,
@@ -252,7 +253,7 @@ impl World {
             refused_marks: BTreeMap::new(),
             proofs: BTreeMap::new(),
             flights: BTreeMap::new(),
-            fresh: BTreeMap::new(),
+            fresh: Default::default(),
             listing: BTreeMap::new(),
             tombstones: Vec::new(),
             lead: false,
@@ -367,10 +368,7 @@ impl World {
 
     fn is_seen(&self, awaited: &Await) -> bool {
         match awaited {
-            Await::Version(source, version) => self
-                .fresh
-                .get(source)
-                .is_some_and(|fresh| fresh.version >= *version),
+            Await::Version(source, version) => self.fresh[*source as usize].version >= *version,
             Await::PodGone(name, uid) => self
                 .pods
                 .get(name)

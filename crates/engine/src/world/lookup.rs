@@ -43,7 +43,11 @@ impl World {
                 (kind, &**owner)
             }
         };
-        let key = TargetKey::new(kind, namespace, &owner.name);
+        let key = TargetKey {
+            namespace: namespace.clone(),
+            kind,
+            name: owner.name.clone(),
+        };
         self.workloads
             .get(&key)
             .filter(|one| one.facts.uid == owner.uid)
@@ -51,21 +55,21 @@ impl World {
     }
 
     /// The pods of a workload with the hash of the template that they were made from, where it is known, oldest first.
-    pub fn pods_of(&self, key: &TargetKey) -> Vec<(&Pod, Option<&Text>)> {
+    pub fn pods_of<'a>(&'a self, key: &TargetKey) -> Vec<(&'a Pod, Option<&'a Text>)> {
         let Some(workload) = self.workloads.get(key) else {
             return Vec::new();
         };
-        let revisions: Vec<_> = self.revisions_of(key).collect();
         let uid = &workload.facts.uid;
         let mut pods: Vec<(&Pod, Option<&Text>)> = match key.kind {
-            WorkloadKind::Deployment => revisions
-                .iter()
-                .flat_map(|one| {
+            WorkloadKind::Deployment => {
+                let own = |one: &'a RevisionFacts| {
                     let own = self.owned(&key.namespace, &one.uid);
-                    own.map(move |pod| (pod, Some(&one.hash)))
-                })
-                .collect(),
+                    own.map(|pod| (pod, Some(&one.hash)))
+                };
+                self.revisions_of(key).flat_map(own).collect()
+            }
             WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                let revisions: Vec<_> = self.revisions_of(key).collect();
                 let hash = |pod: &Pod| {
                     let label = pod.facts.labels.get(template::REVISION_LABEL)?;
                     let revision = revisions.iter().find(|one| one.is_named_by(label))?;
@@ -286,7 +290,7 @@ impl World {
     }
 
     fn is_synced(&self, source: Source) -> bool {
-        self.fresh.get(&source).is_some_and(|fresh| fresh.synced)
+        self.fresh[source as usize].synced
     }
 
     /// Events are being watched; where they are not, there may be more of them than are known.
@@ -303,22 +307,19 @@ impl World {
     }
 
     pub(crate) fn is_fresh(&self, source: Source, now: Moment) -> bool {
-        self.fresh
-            .get(&source)
-            .is_some_and(|fresh| now.since(fresh.at) <= FRESH_FOR)
+        now.since(self.fresh[source as usize].at) <= FRESH_FOR
     }
 
     /// The view of that kind of workload was current at some time after `at`.
     pub(crate) fn is_seen_since(&self, kind: WorkloadKind, at: Moment) -> bool {
-        let fresh = self.fresh.get(&Source::of(kind));
-        fresh.is_some_and(|fresh| fresh.at >= at)
+        self.fresh[Source::of(kind) as usize].at >= at
     }
 
     /// When the next of the views becomes stale unless it is refreshed.
     pub(crate) fn stale_at(&self, now: Moment) -> Option<Moment> {
-        let needed = self.fresh.iter().filter(|(source, _)| !source.is_hint());
+        let needed = Source::ALL.into_iter().filter(|source| !source.is_hint());
         needed
-            .map(|(_, fresh)| fresh.at.plus(FRESH_FOR + 1))
+            .map(|source| self.fresh[source as usize].at.plus(FRESH_FOR + 1))
             .filter(|at| *at > now)
             .min()
     }

@@ -167,7 +167,7 @@ impl World {
         if self.loose && source == Source::Pods {
             self.review_loose(now);
         }
-        let fresh = self.fresh.entry(source).or_default();
+        let fresh = &mut self.fresh[source as usize];
         fresh.synced = true;
         self.refresh(source, version, at, now);
         true
@@ -236,7 +236,7 @@ impl World {
         if self.listing.contains_key(&source) {
             return;
         }
-        let fresh = self.fresh.entry(source).or_default();
+        let fresh = &mut self.fresh[source as usize];
         fresh.version = fresh.version.max(version_number(version));
     }
 
@@ -251,7 +251,7 @@ impl World {
     ) -> bool {
         let was_stale = !self.is_fresh(source, now);
         self.saw(source, version);
-        let fresh = self.fresh.entry(source).or_default();
+        let fresh = &mut self.fresh[source as usize];
         fresh.at = fresh.at.max(at);
         self.settle_flights() || (was_stale && self.is_fresh(source, now))
     }
