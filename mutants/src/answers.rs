@@ -2,7 +2,7 @@
 
 use crate::{Mutant, decided as bug};
 
-pub(crate) const MUTANTS: [Mutant; 17] = [
+pub(crate) const MUTANTS: [Mutant; 19] = [
     bug(
         "an approval is good for every attempt",
         "crates/engine/src/approval.rs",
@@ -38,6 +38,21 @@ pub(crate) const MUTANTS: [Mutant; 17] = [
             "(case.view.now >= asked.until.plus(86_400_000)).then(||",
         ),
         "what was approved last night acts this morning",
+    ),
+    bug(
+        "a ConfigMap is blamed although most that read it are well",
+        "crates/engine/src/cause.rs",
+        ("LEAST.max(users / 2 + 1)", "LEAST.max(users / 9 + 1)"),
+        "three apps that need a restart wait for a change that nobody made",
+    ),
+    bug(
+        "a ConfigMap is blamed for what was just released",
+        "crates/engine/src/cause.rs",
+        (
+            "!configs.is_empty() && !is_new(world, &key, now)",
+            "!configs.is_empty()",
+        ),
+        "a bad release is held instead of being rolled back",
     ),
     bug(
         "a rollback trusts what never proved itself",
@@ -115,8 +130,8 @@ pub(crate) const MUTANTS: [Mutant; 17] = [
         "a common cause holds nothing",
         "crates/engine/src/cause.rs",
         (
-            "causes.find(|one| one.targets >= enough(one.sign.kind))",
-            "causes.find(|one| one.targets >= enough(one.sign.kind).saturating_mul(1_000))",
+            "(targets >= showing.least).then(",
+            "(targets >= showing.least.saturating_mul(1_000)).then(",
         ),
         "every workload of a broken node is restarted, one after the other",
     ),

@@ -138,7 +138,7 @@ pub struct EventTarget {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventSign {
-    /// A node, a zone, an image, or a ConfigMap or Secret that is missing. Example: Node
+    /// A node, a zone, an image, or a ConfigMap or Secret: one that is missing is an Object. Example: Node
     pub kind: CauseKind,
     /// Its name; of an image its digest, or its name while it cannot be had. Example: worker-3
     #[schemars(length(min = 1, max = 253))]
@@ -155,6 +155,7 @@ pub enum CauseKind {
     Image,
     Object,
     Zone,
+    Config,
 }
 
 impl CauseKind {
@@ -165,6 +166,7 @@ impl CauseKind {
             Self::Image => "Image",
             Self::Object => "Object",
             Self::Zone => "Zone",
+            Self::Config => "Config",
         }
     }
 }
@@ -173,7 +175,8 @@ impl CauseKind {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventCause {
-    /// A node, a zone, an image, or a ConfigMap or Secret that is missing. Example: Node
+    /// A node, a zone, an image, a ConfigMap or Secret that is missing (Object) or that most of what uses it fails with
+    /// (Config). Example: Node
     pub kind: CauseKind,
     /// Its name. Example: worker-3
     #[schemars(length(min = 1, max = 253))]

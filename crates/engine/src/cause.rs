@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use kubemend_api::event::{CauseKind, EventSign};
+use kubemend_api::triggers::TriggerName;
 
 use crate::detect::Detect;
 use crate::episode::Episode;
@@ -16,13 +17,22 @@ use crate::view::{PodView, View};
 use crate::world::World;
 
 /// So many targets make it likelier that they share the cause than that each has its own: two may be chance.
-pub const LEAST: u32 = 3;
+pub const LEAST: usize = 3;
 
 /// A zone holds a good part of everything, so that chance does more.
-pub const LEAST_OF_ZONE: u32 = 5;
+pub const LEAST_OF_ZONE: usize = 5;
 
 /// A release is the likelier cause for so long.
 pub const RELEASE: Millis = 3_600_000;
+
+/// What a wrong configuration shows as: programs that end, or that never get ready.
+const OF_CONFIG: [TriggerName; 5] = [
+    TriggerName::CrashLoop,
+    TriggerName::PodFailed,
+    TriggerName::ProbeFailing,
+    TriggerName::RolloutStalled,
+    TriggerName::Unavailable,
+];
 
 /// A cause that several targets share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,8 +84,30 @@ fn shared<'a>(
 
 /// The present template is new enough to be the cause.
 pub(crate) fn released_lately(view: &View<'_>) -> bool {
-    let released = view.released_at();
-    released.is_some_and(|at| view.now.since(at) <= RELEASE)
+    is_new(view.world, &view.key, view.now)
+}
+
+fn is_new(world: &World, key: &TargetKey, now: Moment) -> bool {
+    let released = world.released_at(key);
+    released.is_some_and(|at| now.since(at) <= RELEASE)
+}
+
+/// What a record shows: its signs, and the ConfigMaps and Secrets that the template names where it fails without a
+/// release of its own. That one of these was changed is not seen, since nobody may read them; that most of what uses
+/// it fails at the same time is.
+fn shown(world: &World, episode: &Episode, now: Moment) -> Vec<EventSign> {
+    let mut signs = episode.spec.signs.clone();
+    let key = episode.target();
+    let workload = world.workload(&key).map(|one| &one.facts);
+    let configs = workload.map_or(&[][..], |one| &one.configs);
+    let of_config = OF_CONFIG.iter().any(|one| one.title() == episode.symptom());
+    if of_config && !configs.is_empty() && !is_new(world, &key, now) {
+        signs.extend(configs.iter().map(|name| EventSign {
+            kind: CauseKind::Config,
+            name: name.to_string(),
+        }));
+    }
+    signs
 }
 
 /// The images of the present template are new. A release of another configuration says nothing about an image that
@@ -101,51 +133,61 @@ fn stands_elsewhere(view: &View<'_>, detector: &dyn Detect) -> bool {
 }
 
 /// Which targets show which signs, with the time since when they fail or failed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Causes {
+pub(crate) struct Causes<'a> {
+    world: &'a World,
+    now: Moment,
     /// By namespace too where the sign is an object, which belongs to one.
-    seen: BTreeMap<(Text, EventSign), BTreeMap<TargetKey, Moment>>,
+    seen: BTreeMap<(Text, EventSign), Showing>,
     window: Millis,
     /// When the first of those that are well again no longer counts.
     pub(crate) again: Option<Moment>,
 }
 
-impl Causes {
+/// The targets that show a sign.
+#[derive(Default)]
+struct Showing {
+    since: BTreeMap<TargetKey, Moment>,
+    /// So many of them make it the likelier cause.
+    least: usize,
+}
+
+impl<'a> Causes<'a> {
     /// Reads them off the records, if one of those that fail shows any. What is well again counts for as long
     /// as a storm is not released: the first that mends does not unleash what is done to the others.
-    pub(crate) fn of(world: &World, now: Moment) -> Self {
-        let Some(config) = &world.config else {
-            return Self::default();
-        };
-        let fails = |one: &Episode| one.is_open() && one.state.healthy_at.is_none();
-        if !world
-            .records()
-            .any(|one| !one.spec.signs.is_empty() && fails(one))
-        {
-            return Self::default();
-        }
+    pub(crate) fn of(world: &'a World, now: Moment) -> Self {
         let mut all = Self {
+            world,
+            now,
             seen: BTreeMap::new(),
-            window: config.storm.window,
+            window: 0,
             again: None,
         };
+        let Some(config) = &world.config else {
+            return all;
+        };
+        let fails = |one: &Episode| one.is_open() && one.state.healthy_at.is_none();
+        if !world.records().any(fails) {
+            return all;
+        }
+        all.window = config.storm.window;
         let counts = |one: &&Episode| {
             let over = one.state.healthy_at.or(one.state.ended_at);
             !one.is_dry() && over.is_none_or(|at| now.since(at) < config.storm.release)
         };
-        for episode in world
-            .records()
-            .filter(counts)
-            .filter(|one| !one.spec.signs.is_empty())
-        {
+        for episode in world.records().filter(counts) {
+            let signs = shown(world, episode, now);
             let over = episode.state.healthy_at.or(episode.state.ended_at);
-            let again = over.map(|at| at.plus(config.storm.release));
+            let again = over.filter(|_| !signs.is_empty());
+            let again = again.map(|at| at.plus(config.storm.release));
             all.again = all.again.into_iter().chain(again).min();
-            for sign in &episode.spec.signs {
-                let targets = all.seen.entry(place(episode, sign)).or_default();
-                let since = targets.entry(episode.target()).or_default();
+            for sign in &signs {
+                let showing = all.seen.entry(place(episode, sign)).or_default();
+                let since = showing.since.entry(episode.target()).or_default();
                 *since = episode.failed_at().max(*since);
             }
+        }
+        for ((namespace, sign), showing) in &mut all.seen {
+            showing.least = least(world, namespace, sign, showing.since.len());
         }
         all
     }
@@ -156,27 +198,21 @@ impl Causes {
             return None;
         }
         let near = |at: &Moment| at.since(episode.failed_at()).saturating_abs() <= self.window;
-        let mut causes = episode.spec.signs.iter().map(|sign| {
-            let all = self.seen.get(&place(episode, sign));
-            let all = all.into_iter().flat_map(BTreeMap::values).copied();
-            Cause {
-                sign: sign.clone(),
-                targets: u32::try_from(all.filter(near).count()).unwrap_or(u32::MAX),
-            }
+        let signs = shown(self.world, episode, self.now).into_iter();
+        let mut causes = signs.filter_map(|sign| {
+            let showing = self.seen.get(&place(episode, &sign))?;
+            let targets = showing.since.values().filter(|at| near(at)).count();
+            (targets >= showing.least).then(|| Cause {
+                sign,
+                targets: u32::try_from(targets).unwrap_or(u32::MAX),
+            })
         });
-        let enough = |kind| {
-            if kind == CauseKind::Zone {
-                LEAST_OF_ZONE
-            } else {
-                LEAST
-            }
-        };
-        causes.find(|one| one.targets >= enough(one.sign.kind))
+        causes.next()
     }
 }
 
 /// The episode with a note of what it shares, once, before anything else is done about it.
-pub(crate) fn note(causes: &Causes, episode: &Episode) -> Option<Episode> {
+pub(crate) fn note(causes: &Causes<'_>, episode: &Episode) -> Option<Episode> {
     if episode.state.cause.is_some() || episode.state.healthy_at.is_some() {
         return None;
     }
@@ -185,9 +221,22 @@ pub(crate) fn note(causes: &Causes, episode: &Episode) -> Option<Episode> {
     Some(next)
 }
 
+/// How many targets that show a sign make it the likelier cause.
+fn least(world: &World, namespace: &Text, sign: &EventSign, showing: usize) -> usize {
+    match sign.kind {
+        CauseKind::Zone => LEAST_OF_ZONE,
+        // What many use is behind a failure only where most of them fail.
+        CauseKind::Config if showing >= LEAST => {
+            let users = world.users_of(namespace, &sign.name);
+            LEAST.max(users / 2 + 1)
+        }
+        CauseKind::Config | CauseKind::Node | CauseKind::Image | CauseKind::Object => LEAST,
+    }
+}
+
 fn place(episode: &Episode, sign: &EventSign) -> (Text, EventSign) {
     let namespace = match sign.kind {
-        CauseKind::Object => episode.id.namespace.clone(),
+        CauseKind::Object | CauseKind::Config => episode.id.namespace.clone(),
         CauseKind::Image | CauseKind::Node | CauseKind::Zone => Text::from(""),
     };
     (namespace, sign.clone())

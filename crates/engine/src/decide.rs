@@ -80,7 +80,7 @@ pub(crate) struct Round<'a> {
     /// The storm that is on, if one is.
     pub(crate) storm: Option<Storm>,
     /// What targets that fail share.
-    pub(crate) causes: Causes,
+    pub(crate) causes: Causes<'a>,
     /// What enforcing policies see where no record is open, as far as it was asked already.
     pub(crate) looks: BTreeMap<&'a TargetKey, Look<'a>>,
     pub(crate) plan: Plan,

@@ -5,6 +5,7 @@ pub mod uid;
 pub mod slim;
 pub mod template;
 pub mod condition;
+pub mod config;
 pub mod container;
 pub mod clue;
 pub mod pod;

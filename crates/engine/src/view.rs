@@ -182,19 +182,6 @@ impl<'a> View<'a> {
     /// When the present template became current: first local observation, else the age of its
     /// revision. `None` where the workload has had one template only.
     pub fn released_at(&self) -> Option<Moment> {
-        let others = self
-            .world
-            .revisions_of(&self.key)
-            .filter(|one| one.hash != self.workload.hash);
-        let newest_other = others.map(|one| one.revision).max();
-        let seen = self.world.workload(&self.key)?.hash_since;
-        let Some(newest_other) = newest_other else {
-            return seen;
-        };
-        let own = self
-            .world
-            .revisions_of(&self.key)
-            .filter(|one| one.hash == self.workload.hash && one.revision > newest_other);
-        seen.or_else(|| own.map(|one| one.created).min())
+        self.world.released_at(&self.key)
     }
 }

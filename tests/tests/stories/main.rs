@@ -47,6 +47,7 @@ fn shared() -> Vec<Story> {
         story("b-bad-release-is-rolled-back", release::is_rolled_back),
         story("c-own-fix-supersedes", release::is_superseded_by_an_own_fix),
         story("n-bad-config-breaks-every-replica", outages::bad_config),
+        story("n-shared-config-breaks-three-apps", outages::shared_config),
         story("n-registry-away-touches-nothing", outages::registry_away),
         story(
             "e-ten-pods-in-one-episode",

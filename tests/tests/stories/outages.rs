@@ -1,13 +1,16 @@
 //! Outages whose cause lies outside the workloads, replayed: what Kubemend does must not make them worse.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::EvictParams;
 use kubemend_api::HealingEvent;
+use kubemend_api::event::CauseKind;
 use kubemend_tests::namespace::{Namespace, uids};
+use kubemend_tests::patience::{Look, await_condition};
 use kubemend_tests::policy::{Policy, RESTART, ROLLBACK, SCALE};
 use kubemend_tests::record;
 use kubemend_tests::stage::Scene;
@@ -37,18 +40,7 @@ pub(crate) async fn bad_config(scene: Rc<Scene>) -> Result<()> {
     namespace.ready_pods("web", 4, 60).await?;
     namespace.proven("web", 120).await?;
 
-    namespace.apply(BAD).await?;
-    // A kubelet looks at a pod's volumes again when the pod changes: all notice at once instead of within a minute.
-    let told = [
-        "annotate",
-        "pods",
-        "-l",
-        "app=web",
-        "-n",
-        &namespace.name,
-        "stories/mode=bad",
-    ];
-    namespace.cluster.kubectl(&told).await?;
+    change(&namespace, BAD, "bad").await?;
     let record = namespace.record_in("Exhausted", 300).await?;
 
     ensure!(
@@ -78,7 +70,82 @@ pub(crate) async fn bad_config(scene: Rc<Scene>) -> Result<()> {
     Ok(())
 }
 
-/// The apps that run while their registry is away.
+/// Long enough that what fails at the same time is seen.
+const WAIT_10_S: &str =
+    "{name: wait, action: {wait: {}}, verify: {timeout: 10s, stableFor: 5s, relapseWindow: 1m}}";
+
+/// Three apps read one `ConfigMap`, and a change of it breaks them all. None was released, none is restarted, each record
+/// names what they share, and the fix ends all three.
+pub(crate) async fn shared_config(scene: Rc<Scene>) -> Result<()> {
+    let namespace = scene.namespace().await?;
+    let chain = Policy::with_steps(&[WAIT_10_S, RESTART, SCALE]).for_all();
+    namespace.apply(&chain.yaml()).await?;
+    namespace.apply(GOOD).await?;
+    for name in APPS {
+        let app = App::running(READS_ITS_CONFIG)
+            .named(name)
+            .replicas(1)
+            .volume("configMap: {name: settings}");
+        namespace.apply(&app.yaml()).await?;
+    }
+    for name in APPS {
+        namespace.ready_pods(name, 1, 60).await?;
+    }
+    let before = namespace.all::<Pod>().await?;
+
+    change(&namespace, BAD, "bad").await?;
+    let told = |one: &HealingEvent| {
+        let cause = record::status(one).cause;
+        let named = cause.is_some_and(|one| {
+            one.kind == CauseKind::Config && one.name == "ConfigMap/settings" && one.targets == 3
+        });
+        named && record::reason(one) == "CommonCause"
+    };
+    untouched(&namespace, "each names what they share", told).await?;
+    change(&namespace, GOOD, "good").await?;
+    let over = |one: &HealingEvent| record::phase(one) == "SelfRecovered";
+    untouched(&namespace, "the fix ends all", over).await?;
+    still_run(&namespace, &before).await
+}
+
+/// Waits until each app has one record, and that is so; no object may have been written.
+async fn untouched(
+    namespace: &Namespace,
+    what: &str,
+    is_so: impl Fn(&HealingEvent) -> bool,
+) -> Result<()> {
+    let look = async || {
+        let all = namespace.records().await?;
+        let so = all.iter().filter(|one| is_so(one)).count();
+        let acted = all.iter().find(|one| !record::applied(one).is_empty());
+        Ok(match acted {
+            Some(acted) => Look::Never(format!("an act: {}", record::summary(acted))),
+            None if all.len() == APPS.len() && so == all.len() => Look::Found(()),
+            None => Look::NotYet(format!("{so} of {} records", all.len())),
+        })
+    };
+    await_condition(what, Duration::from_mins(3), look).await
+}
+
+/// Changes what is read. A kubelet looks at a pod's volumes again when the pod changes: all notice at once instead of
+/// within a minute.
+async fn change(namespace: &Namespace, config: &str, word: &str) -> Result<()> {
+    namespace.apply(config).await?;
+    let mark = format!("stories/mode={word}");
+    let told = [
+        "annotate",
+        "pods",
+        "--all",
+        "--overwrite",
+        "-n",
+        &namespace.name,
+        &mark,
+    ];
+    namespace.cluster.kubectl(&told).await?;
+    Ok(())
+}
+
+/// The apps that run while their registry is away, or their configuration is broken.
 const APPS: [&str; 3] = ["cart", "checkout", "search"];
 const IMAGE: &str = "lab.local/outage:1";
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::pod::{created, labels, owner};
 use super::slim::{SlimMeta, SlimRevision, SlimWorkload, SlimWorkloadSpec};
-use super::{Condition, Labels, Name, Owner, TargetKey, Text, condition, template};
+use super::{Condition, Labels, Name, Owner, TargetKey, Text, condition, config, template};
 use crate::moment::Moment;
 use crate::source::Source;
 
@@ -45,6 +45,8 @@ pub struct WorkloadFacts {
     pub restarted_at: Option<Text>,
     /// The memory limits that the template gives, by container.
     pub memory: Box<[(Text, Memory)]>,
+    /// The ConfigMaps and Secrets that its template names, sorted: `ConfigMap/settings`
+    pub configs: Box<[Text]>,
     /// `revisionHistoryLimit`: so many old revisions are kept.
     pub history: u32,
 }
@@ -179,6 +181,7 @@ impl WorkloadFacts {
                 .and_then(Value::as_str)
                 .map(Text::from),
             memory: memory(&object.spec.template),
+            configs: config::read(&object.spec.template),
             history: count(object.spec.revision_history_limit.unwrap_or(10)),
         }
     }

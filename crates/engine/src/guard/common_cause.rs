@@ -38,7 +38,7 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
 }
 
 /// Whether the action may help against a cause of that kind. A pod that is replaced may come to another node; a release
-/// is answered by taking it back; nobody but a person brings an image or an object back.
+/// is answered by taking it back; nobody but a person brings an image or an object back, or puts right what many read.
 fn helps(case: &Case<'_>, kind: CauseKind) -> bool {
     let of_a_release = || cause::released_lately(case.view);
     match (case.step.action_name(), kind) {
@@ -48,8 +48,8 @@ fn helps(case: &Case<'_>, kind: CauseKind) -> bool {
             case.view.key.kind != WorkloadKind::DaemonSet
         }
         (ActionName::Rollback, CauseKind::Image | CauseKind::Object) => of_a_release(),
-        (ActionName::RestartPod, CauseKind::Image | CauseKind::Object)
-        | (ActionName::Rollback, CauseKind::Node | CauseKind::Zone)
+        (ActionName::RestartPod, CauseKind::Image | CauseKind::Object | CauseKind::Config)
+        | (ActionName::Rollback, CauseKind::Config | CauseKind::Node | CauseKind::Zone)
         | (
             ActionName::RestartWorkload
             | ActionName::Scale

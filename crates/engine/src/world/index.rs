@@ -6,7 +6,6 @@ use kube_core::ResourceExt;
 use kubemend_api::policy::StrategyKind;
 use kubemend_api::steps;
 use kubemend_api::strategy::StrategyStatus;
-use kubemend_api::targets::WorkloadKind;
 
 use super::{Config, Pod, Progress, Workload, World, seen};
 use crate::change::Object;
@@ -388,11 +387,8 @@ impl World {
     }
 
     fn keys_in(&self, namespace: &str) -> Vec<TargetKey> {
-        self.workloads
-            .range(TargetKey::new(WorkloadKind::Deployment, namespace, "")..)
-            .take_while(|(key, _)| *key.namespace == *namespace)
-            .map(|(key, _)| key.clone())
-            .collect()
+        let here = self.workloads_in(namespace);
+        here.map(|(key, _)| key.clone()).collect()
     }
 
     /// Notes whether the current revision of a workload has yet to prove itself.

@@ -102,6 +102,38 @@ impl World {
         own.filter_map(|id| self.revisions.get(id))
     }
 
+    /// When the present template of a workload became current: first local observation, else the age of its
+    /// revision. `None` where it has had one template only.
+    pub(crate) fn released_at(&self, key: &TargetKey) -> Option<Moment> {
+        let workload = self.workloads.get(key)?;
+        let hash = &workload.facts.hash;
+        let others = self.revisions_of(key).filter(|one| one.hash != *hash);
+        let Some(newest_other) = others.map(|one| one.revision).max() else {
+            return workload.hash_since;
+        };
+        let own = self.revisions_of(key);
+        let own = own.filter(|one| one.hash == *hash && one.revision > newest_other);
+        workload
+            .hash_since
+            .or_else(|| own.map(|one| one.created).min())
+    }
+
+    /// How many workloads of a namespace name that ConfigMap or Secret.
+    pub(crate) fn users_of(&self, namespace: &Text, config: &str) -> usize {
+        let uses = |one: &&super::Workload| one.facts.configs.iter().any(|name| **name == *config);
+        let here = self.workloads_in(namespace).map(|(_, one)| one);
+        here.filter(uses).count()
+    }
+
+    pub(super) fn workloads_in<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (&'a TargetKey, &'a super::Workload)> {
+        let first = TargetKey::new(WorkloadKind::Deployment, namespace, "");
+        let all = self.workloads.range(first..);
+        all.take_while(|(key, _)| *key.namespace == *namespace)
+    }
+
     /// The Job that a request made, if it is that one.
     pub(crate) fn job_of(&self, key: &TargetKey, request: &Request) -> Option<&JobFacts> {
         let name = Name {

@@ -228,6 +228,7 @@ fn facts(key: &TargetKey, uid: &Text, pods: &[&Pod]) -> Option<WorkloadFacts> {
         restarted_at: None,
         history: 0,
         memory: Box::default(),
+        configs: Box::default(),
     })
 }
 

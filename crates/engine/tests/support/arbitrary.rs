@@ -116,6 +116,7 @@ pub fn workload() -> impl Strategy<Value = Object> {
                     rolling: updated < desired,
                     restarted_at: None,
                     memory: [("app".into(), Memory::from_bytes(64 << 20))].into(),
+                    configs: ["ConfigMap/settings".into()].into(),
                     history: 10,
                     key,
                 })

@@ -238,6 +238,7 @@ fn sign() -> impl Strategy<Value = EventSign> {
         CauseKind::Image,
         CauseKind::Object,
         CauseKind::Zone,
+        CauseKind::Config,
     ];
     let name = select(vec!["a", "b"]).prop_map(str::to_owned);
     (select(kinds.to_vec()), name).prop_map(|(kind, name)| EventSign { kind, name })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kubemend_engine::facts::template::REVISION_LABEL;
+use kubemend_engine::facts::template::{self, REVISION_LABEL};
 use serde_json::{Value, json};
 
 use super::app::App;
@@ -455,9 +455,12 @@ impl Toy {
     /// A revision as its controller keeps it.
     fn kept(&self, revision: u64, number: u64, created: i64, pods: usize) -> Value {
         let mut template = objects::template(&self.name, revision);
+        if let Some(raw) = self.raw.pointer("/spec/template") {
+            objects::merge(&mut template, raw);
+        }
         let mut annotations = json!({});
         if let Some(seconds) = self.proven.get(&revision) {
-            let hash = objects::hash(&self.name, revision);
+            let hash = template::hash(&template);
             annotations["kubemend.io/healthy"] =
                 json!(format!("{hash}@{}/{seconds}", time(created)));
         }
