@@ -118,5 +118,6 @@ fn tell(healing: &Requests, report: &mut Report) {
 
 fn sum(requests: &Requests, wanted: impl Fn(&str) -> bool) -> f64 {
     let counts = requests.iter().filter(|(what, _)| wanted(what));
-    counts.map(|(_, count)| count).sum()
+    // A sum of nothing is minus zero.
+    counts.map(|(_, count)| count).sum::<f64>() + 0.0
 }

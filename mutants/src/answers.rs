@@ -43,7 +43,7 @@ pub(crate) const MUTANTS: [Mutant; 19] = [
         "a ConfigMap is blamed although most that read it are well",
         "crates/engine/src/cause.rs",
         ("LEAST.max(users / 2 + 1)", "LEAST.max(users / 9 + 1)"),
-        "three apps that need a restart wait for a change that nobody made",
+        "people look for a change that nobody made",
     ),
     bug(
         "a ConfigMap is blamed for what was just released",
@@ -52,7 +52,7 @@ pub(crate) const MUTANTS: [Mutant; 19] = [
             "!configs.is_empty() && !is_new(world, &key, now)",
             "!configs.is_empty()",
         ),
-        "a bad release is held instead of being rolled back",
+        "people look for a change that nobody made, and the release is to blame",
     ),
     bug(
         "a rollback trusts what never proved itself",

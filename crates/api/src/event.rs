@@ -175,7 +175,7 @@ impl CauseKind {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct EventCause {
-    /// A node, a zone, an image, a ConfigMap or Secret that is missing (Object) or that most of what uses it fails with
+    /// A node, a zone, an image, a ConfigMap or Secret that is missing (Object) or that most of what uses it crashes with
     /// (Config). Example: Node
     pub kind: CauseKind,
     /// Its name. Example: worker-3

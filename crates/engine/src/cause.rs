@@ -25,15 +25,6 @@ pub const LEAST_OF_ZONE: usize = 5;
 /// A release is the likelier cause for so long.
 pub const RELEASE: Millis = 3_600_000;
 
-/// What a wrong configuration shows as: programs that end, or that never get ready.
-const OF_CONFIG: [TriggerName; 5] = [
-    TriggerName::CrashLoop,
-    TriggerName::PodFailed,
-    TriggerName::ProbeFailing,
-    TriggerName::RolloutStalled,
-    TriggerName::Unavailable,
-];
-
 /// A cause that several targets share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -92,15 +83,15 @@ fn is_new(world: &World, key: &TargetKey, now: Moment) -> bool {
     released.is_some_and(|at| now.since(at) <= RELEASE)
 }
 
-/// What a record shows: its signs, and the ConfigMaps and Secrets that the template names where it fails without a
-/// release of its own. That one of these was changed is not seen, since nobody may read them; that most of what uses
-/// it fails at the same time is.
+/// What a record shows: its signs, and the ConfigMaps and Secrets that the template names where its containers keep
+/// ending without a release of its own. That one of these was changed is not seen, since nobody may read them; that most
+/// of what uses it crashes at the same time is.
 fn shown(world: &World, episode: &Episode, now: Moment) -> Vec<EventSign> {
     let mut signs = episode.spec.signs.clone();
     let key = episode.target();
     let workload = world.workload(&key).map(|one| &one.facts);
     let configs = workload.map_or(&[][..], |one| &one.configs);
-    let of_config = OF_CONFIG.iter().any(|one| one.title() == episode.symptom());
+    let of_config = episode.symptom() == TriggerName::CrashLoop.title();
     if of_config && !configs.is_empty() && !is_new(world, &key, now) {
         signs.extend(configs.iter().map(|name| EventSign {
             kind: CauseKind::Config,
@@ -172,7 +163,7 @@ impl<'a> Causes<'a> {
         all.window = config.storm.window;
         let counts = |one: &&Episode| {
             let over = one.state.healthy_at.or(one.state.ended_at);
-            !one.is_dry() && over.is_none_or(|at| now.since(at) < config.storm.release)
+            over.is_none_or(|at| now.since(at) < config.storm.release)
         };
         for episode in world.records().filter(counts) {
             let signs = shown(world, episode, now);

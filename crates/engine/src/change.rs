@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::episode::Episode;
 use crate::facts::slim::{
-    SlimAutoscaler, SlimBudget, SlimConditioned, SlimEvent, SlimObject, SlimPod, SlimRevision,
-    SlimRollout, SlimVerticalAutoscaler, SlimWorkload,
+    SlimAutoscaler, SlimBudget, SlimConditioned, SlimEvent, SlimJob, SlimObject, SlimPod,
+    SlimRevision, SlimRollout, SlimVerticalAutoscaler, SlimWorkload,
 };
 use crate::facts::{
     ClaimFacts, DisruptionBudgetFacts, EventFacts, JobFacts, Name, NamespaceFacts, NodeFacts,
@@ -203,7 +203,7 @@ fn object(source: Source, json: &[u8]) -> Result<Object, String> {
             Object::Claim(ClaimFacts::vertical_autoscaler(&read))
         }
         Source::Rollouts => Object::Claim(ClaimFacts::rollout(&parse::<SlimRollout>(json)?)),
-        Source::Jobs => Object::Job(JobFacts::read(&parse::<SlimConditioned>(json)?)),
+        Source::Jobs => Object::Job(JobFacts::read(&parse::<SlimJob>(json)?)),
         Source::Nodes => Object::Node(NodeFacts::read(&parse::<SlimConditioned>(json)?)),
         Source::Policies => Object::Policy(parse(json)?),
         Source::ClusterPolicies => Object::ClusterPolicy(parse(json)?),

@@ -9,16 +9,17 @@ use crate::claim::{self, Answer};
 use crate::decide::Round;
 use crate::detect::detector;
 use crate::ending;
-use crate::episode::{Episode, Outcome, Phase, Skipped};
+use crate::episode::{Episode, Outcome, Phase};
 use crate::facts::{TargetKey, Text};
 use crate::gate;
 use crate::hold::Hold;
 use crate::intent;
+use crate::moment::Moment;
+use crate::note::{answer_with, ask, note_skips, propose};
 use crate::open;
 use crate::overtaken;
 use crate::plan::{Aside, Effect};
-use crate::policy::{Chain, Policy, Rule, Step};
-use crate::proposal::Proposal;
+use crate::policy::{Chain, DEFAULT_RELAPSE_WINDOW, Policy, Rule, Step};
 use crate::resolve;
 use crate::undo;
 use crate::verify::{self, Verdict};
@@ -100,10 +101,7 @@ fn step_of<'a>(chain: &'a Chain, episode: &Episode) -> Option<&'a Step> {
 fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Episode) -> bool {
     let (rule, chain) = match chain(view, policy, episode) {
         Some((rule, Ok(chain))) => (rule, chain),
-        Some((_, Err(hold))) => {
-            hold_unless_latched(round, episode, &hold);
-            return true;
-        }
+        Some((_, Err(hold))) => return unjudged(round, episode, &hold),
         None => return missing(round, episode),
     };
     let (Some(attempt), Some(step)) = (episode.last_attempt(), step_of(chain, episode)) else {
@@ -137,20 +135,43 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
         Verdict::NotRecovered(message) => (Outcome::NotRecovered, Some(message)),
         Verdict::Inconclusive(message) => (Outcome::Inconclusive, Some(message)),
     };
-    let mut next = episode.clone();
+    let mut next = judged(episode, outcome, message, now);
     next.state.longest_run = view.longest_run(episode);
+    round.effect(Effect::Write(Box::new(next)))
+}
+
+/// What it came to is not told by anybody while its strategy is gone; that must not keep its slot for ever.
+fn unjudged(round: &mut Round<'_>, episode: &Episode, gone: &Hold) -> bool {
+    let acted = episode
+        .last_attempt()
+        .map(|one| one.acted_at.unwrap_or(one.intent_at));
+    let until = acted.map(|at| at.plus(DEFAULT_RELAPSE_WINDOW));
+    if until.is_none_or(|until| round.now < until) {
+        round.wake(until);
+        hold_unless_latched(round, episode, gone);
+        return true;
+    }
+    let next = judged(
+        episode,
+        Outcome::Inconclusive,
+        Some(gone.to_string()),
+        round.now,
+    );
+    round.effect(Effect::Write(Box::new(next)))
+}
+
+/// The episode after an attempt that did not end it.
+fn judged(episode: &Episode, outcome: Outcome, message: Option<String>, now: Moment) -> Episode {
+    let mut next = episode.clone();
     if let Some(attempt) = next.state.attempts.last_mut() {
         attempt.outcome = Some(outcome);
         attempt.message.clone_from(&message);
         attempt.judged_at = Some(now);
     }
     if outcome == Outcome::Partial {
-        let spent = next
-            .state
-            .spent
-            .iter_mut()
-            .find(|one| one.step == attempt.step);
-        if let Some(spent) = spent {
+        let step = episode.last_attempt().map(|one| &one.step);
+        let spent = &mut next.state.spent;
+        if let Some(spent) = spent.iter_mut().find(|one| Some(&one.step) == step) {
             spent.attempts = spent.attempts.saturating_sub(1);
         }
     }
@@ -164,7 +185,7 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
         .into(),
     );
     next.state.message = message;
-    round.effect(Effect::Write(Box::new(next)))
+    next
 }
 
 /// Waits out the relapse window; a new crossing of the threshold inside it continues the chain.
@@ -243,20 +264,22 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
     let Some((rule, _)) = chain(view, policy, &next) else {
         return missing(round, episode);
     };
-    let chain = match view.world.chain_for(rule, &view.key) {
-        Ok(chain) => chain,
-        Err(refused) => {
-            hold(round, &next, &refused);
-            return true;
-        }
-    };
-    match ending::well(view, &next, detector(&rule.trigger), Some(chain)) {
+    let chain = view.world.chain_for(rule, &view.key);
+    let detector = detector(&rule.trigger);
+    match ending::well(view, &next, detector, chain.as_ref().ok().copied()) {
         Ok(healthy_at) => {
             let next = ending::self_recovered(&next, healthy_at, now);
             return round.effect(Effect::Write(Box::new(next)));
         }
         Err(at) => round.wake(at),
     }
+    let chain = match chain {
+        Ok(chain) => chain,
+        Err(refused) => {
+            hold(round, &next, &refused);
+            return true;
+        }
+    };
     if let Err(no) = gate::may_act(round.world, now) {
         hold(round, &next, &no);
         return true;
@@ -269,7 +292,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
         chain,
         ledger: &round.ledger,
         storm: round.storm,
-        cause: round.causes.behind(episode),
+        cause: round.causes.behind(&next),
     };
     let (skips, found) = walk.next();
     let proposal = walk.proposal(&skips);
@@ -283,7 +306,7 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
             if units > 0 {
                 round.ledger.take(&view.key, &policy.id, units, now);
             }
-            let failing = open::failing(view, detector(&rule.trigger));
+            let failing = open::failing(view, detector);
             round.effect(Effect::Act(Box::new(intent), Aside::of(step, failing)))
         }
         Next::Hold(step, no) => {
@@ -308,56 +331,11 @@ fn waiting(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &Ep
     }
 }
 
-/// The record asks for what waits; what was asked stays so while its step is the one that is held, whatever holds it.
-fn ask(next: &mut Episode, step: &Text, no: &Hold) {
-    let known = next.state.approval.take();
-    next.state.approval = match no {
-        Hold::AwaitingApproval { asked, .. } => Some(asked.clone()),
-        _ => known.filter(|one| one.step == *step),
-    };
-}
-
 /// The first judgement of an episode takes over the chain's memory.
 fn remember(round: &Round<'_>, view: &View<'_>, policy: &Policy, next: &mut Episode) {
     if next.state.attempts.is_empty() && next.state.spent.is_empty() {
         let chain = chain(view, policy, next).and_then(|(_, chain)| chain.ok());
         next.state.spent = open::memory(round.world, next, chain, round.now);
-    }
-}
-
-/// The episode follows the first rule whose trigger holds now.
-pub(crate) fn answer_with(next: &mut Episode, rule: &Text, symptom: &str) {
-    if next.rule() != &**rule {
-        next.state.rule = Some(rule.clone());
-    }
-    if next.symptom() != symptom {
-        next.state.symptom = Some(symptom.into());
-    }
-}
-
-/// Lists each passed-over step once. A message that merely counts on is no news.
-pub(crate) fn note_skips(next: &mut Episode, skips: Vec<Skipped>) {
-    for skip in skips {
-        match next
-            .state
-            .skips
-            .iter_mut()
-            .find(|one| one.step == skip.step)
-        {
-            Some(known) if known.reason == skip.reason => {}
-            Some(known) => *known = skip,
-            None => next.state.skips.push(skip),
-        }
-    }
-}
-
-/// Notes what is for somebody else to do; what was read of the same two templates stays.
-pub(crate) fn propose(next: &mut Episode, proposal: Option<Proposal>) {
-    let known = next.state.proposal.as_ref();
-    if let Some(proposal) = proposal
-        && known.is_none_or(|known| !known.is_like(&proposal))
-    {
-        next.state.proposal = Some(proposal);
     }
 }
 
@@ -408,6 +386,8 @@ pub(crate) fn hold(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
         stored.state.phase == phase
             && stored.state.reason.as_ref() == Some(&reason)
             && stored.state.step == episode.state.step
+            && stored.rule() == episode.rule()
+            && stored.symptom() == episode.symptom()
             && stored.state.approval == episode.state.approval
             && stored.state.skips == episode.state.skips
             && stored.state.proposal == episode.state.proposal

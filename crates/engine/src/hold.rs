@@ -66,6 +66,7 @@ pub enum Hold {
     RolloutInProgress,
     JobRunning {
         name: String,
+        until: Option<Moment>,
     },
     StormActive {
         failing: u32,
@@ -121,6 +122,7 @@ impl Hold {
         match self {
             Self::IntentOpen { until } | Self::Backoff { until } => Some(*until),
             Self::BudgetExhausted { until, .. } | Self::StormActive { until, .. } => *until,
+            Self::JobRunning { until, .. } => until.map(|due| due.plus(1)),
             Self::AwaitingApproval { asked, .. } => Some(asked.until),
             Self::NotLeader
             | Self::Syncing { .. }
@@ -138,7 +140,6 @@ impl Hold {
             | Self::MaxUnavailable { .. }
             | Self::PdbBlocked { .. }
             | Self::RolloutInProgress
-            | Self::JobRunning { .. }
             | Self::CommonCause { .. }
             | Self::Undoing
             | Self::NothingFailing => None,
@@ -196,7 +197,9 @@ impl fmt::Display for Hold {
                 f,
                 "{failing} workloads fail at once, and {least} within the window are a storm: look for what they share"
             ),
-            Self::JobRunning { name } => write!(f, "Job {name} of an earlier attempt still runs"),
+            Self::JobRunning { name, .. } => {
+                write!(f, "Job {name} of an earlier attempt still runs")
+            }
             Self::CommonCause { cause } => write!(
                 f,
                 "{} targets failed that share {} {}: this would not mend it",

@@ -45,12 +45,14 @@ mod undo;
 mod resolve;
 mod overtaken;
 mod course;
+mod note;
 mod rehearsal;
 mod history;
 pub mod plan;
 pub mod decide;
 pub mod jobs;
 pub mod report;
+mod wording;
 pub mod explain;
 
 pub use change::Change;

@@ -3,10 +3,10 @@
 use kubemend_api::Mode;
 
 use crate::claim::{self, Answer, Symptom};
-use crate::course::answer_with;
 use crate::decide::Round;
 use crate::episode::{Episode, Outcome, Phase};
 use crate::facts::Text;
+use crate::note::answer_with;
 use crate::plan::Effect;
 use crate::policy::{Policy, Rule};
 use crate::view::View;

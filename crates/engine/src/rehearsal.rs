@@ -3,9 +3,10 @@
 use kubemend_api::Mode;
 
 use crate::approval;
+use crate::cause;
 use crate::chain::{Next, Walk};
 use crate::claim::{self, Answer};
-use crate::course::{hold, note_skips, propose};
+use crate::course::hold;
 use crate::decide::Round;
 use crate::detect::detector;
 use crate::ending;
@@ -13,6 +14,7 @@ use crate::episode::{Episode, Outcome, Phase};
 use crate::facts::{TargetKey, Text};
 use crate::gate;
 use crate::intent;
+use crate::note::{note_skips, propose};
 use crate::open;
 use crate::plan::{Aside, Effect};
 use crate::view::View;
@@ -38,11 +40,9 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Answer::None { .. } => policy.rule(episode.rule()),
     };
     let Some(rule) = rule else { return };
-    let chain = match world.chain_for(rule, key) {
-        Ok(chain) => chain,
-        Err(no) => return hold(round, episode, &no),
-    };
-    match ending::well(&view, episode, detector(&rule.trigger), Some(chain)) {
+    let chain = world.chain_for(rule, key);
+    let known = chain.as_ref().ok().copied();
+    match ending::well(&view, episode, detector(&rule.trigger), known) {
         Ok(healthy_at) => {
             let next = ending::self_recovered(episode, healthy_at, now);
             round.effect(Effect::Write(Box::new(next)));
@@ -51,6 +51,14 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Err(at) => round.wake(at),
     }
     if !episode.state.attempts.is_empty() {
+        return;
+    }
+    let chain = match chain {
+        Ok(chain) => chain,
+        Err(no) => return hold(round, episode, &no),
+    };
+    if let Some(noted) = cause::note(&round.causes, episode) {
+        round.effect(Effect::Write(Box::new(noted)));
         return;
     }
     if let Err(no) = gate::may_act(world, now) {

@@ -4,6 +4,7 @@ mod hints;
 mod index;
 mod lookup;
 mod loose;
+mod matching;
 mod pods;
 mod progress;
 mod sweep;
@@ -205,6 +206,9 @@ struct Fresh {
     at: Moment,
     version: u64,
 }
+
+/// Each source has its place in it.
+const _: () = assert!(Source::Events as usize + 1 == Source::ALL.len());
 
 /// Acts of a record that is gone with its namespace; budgets count them until the window ends.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
+use kube::Client;
 use kubemend_engine::change::{self, Change, Object};
 use kubemend_engine::facts::Name;
 use kubemend_engine::proposal::{self, Literals, Proposal};
@@ -48,20 +49,35 @@ pub async fn patch(access: &Access, options: &Patch, out: &mut dyn Write) -> Res
         answer => answer.with_context(|| format!("HealingEvent/{} cannot be read", name.name))?,
     };
     let episode = read(&json).with_context(|| format!("HealingEvent/{}", name.name))?;
-    let Some(proposal) = &episode.state.proposal else {
-        let raised = raised(&episode)?;
-        let text = raised.as_deref().map(str::trim_end);
-        writeln!(out, "{}", text.unwrap_or(&nothing(&episode)))?;
-        return Ok(raised.is_some());
-    };
+    let mut patches = Vec::from_iter(raised(&episode)?);
+    let mut why = nothing(&episode);
+    if let Some(proposal) = &episode.state.proposal {
+        let (patch, notes) = proposed(&client, &episode, proposal).await;
+        why = format!("no patch: {}", notes.join("; "));
+        let text = patch.map(|patch| render(&episode, &back(proposal), &patch, &notes));
+        patches.extend(text.transpose()?);
+    }
+    if patches.is_empty() {
+        writeln!(out, "{why}")?;
+    }
+    write!(out, "{}", patches.join("---\n"))?;
+    Ok(!patches.is_empty())
+}
+
+/// The change that a record proposes, between the templates as they are, or as it was recorded.
+async fn proposed(
+    client: &Client,
+    episode: &Episode,
+    proposal: &Proposal,
+) -> (Option<Value>, Vec<String>) {
     let answer = propose::templates(
-        &client,
+        client,
         &episode.target(),
         &episode.spec.target.uid,
         proposal,
     )
     .await;
-    let (patch, notes) = match answer {
+    match answer {
         Ok(Some(now)) => {
             let whole = proposal::between(&now.from, &now.to, Literals::Shown);
             (whole.patch, Vec::new())
@@ -74,17 +90,7 @@ pub async fn patch(access: &Access, options: &Patch, out: &mut dyn Write) -> Res
             proposal,
             &format!("the templates cannot be read: {failure}"),
         ),
-    };
-    let Some(patch) = patch else {
-        writeln!(out, "no patch: {}", notes.join("; "))?;
-        return Ok(false);
-    };
-    write!(
-        out,
-        "{}",
-        render(&episode, &back(proposal), &patch, &notes)?
-    )?;
-    Ok(true)
+    }
 }
 
 fn read(json: &[u8]) -> Result<Episode> {
@@ -123,7 +129,7 @@ fn nothing(episode: &Episode) -> String {
         told.join("; ")
     };
     format!(
-        "no patch: HealingEvent/{name} proposes none: no rollback was left to somebody else who keeps the template, and no pod was given more memory; {told}"
+        "no patch: HealingEvent/{name} proposes none: no rollback was left to somebody else who keeps the template, and no pod was given more memory that helped; {told}"
     )
 }
 

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::clock::Clock;
 
-/// kubectl's page; 500 pods are about 3 MB.
-const PAGE: usize = 500;
+/// Half of kubectl's page: what is being read at once is part of the peak of memory, and 250 pods are about 2 MB.
+const PAGE: usize = 250;
 
 /// A page of very large objects is asked for again in quarters.
 const PAGE_MAX: usize = 64 * 1024 * 1024;

@@ -7,7 +7,7 @@ use crate::approval;
 use crate::episode::{Attempt, Request, Verb};
 use crate::facts::{Text, template};
 use crate::guard::Case;
-use crate::hold::{Hold, No};
+use crate::hold::{Hold, No, Skip};
 use crate::record_name;
 
 /// One Job. Its name is made from the target, the record's UID and the number of the attempt, so that no attempt finds the
@@ -15,9 +15,15 @@ use crate::record_name;
 pub(super) fn resolve(parameters: &Job, case: &Case<'_>) -> Result<Vec<Request>, No> {
     let view = case.view;
     // One of an episode that has ended may run on: two at once would be in each other's way.
-    if let Some(name) = view.world.running_job(&view.key) {
-        let name = name.to_string();
-        return Err(Hold::JobRunning { name }.into());
+    if let Some(running) = view.world.running_job(&view.key) {
+        let (name, until) = (running.name.name.to_string(), running.due);
+        if until.is_some_and(|due| view.now > due) {
+            let why = format!(
+                "Job {name} of an earlier attempt has not ended in its time: its pod cannot go, or somebody has suspended it"
+            );
+            return Err(Skip::CannotApply { why }.into());
+        }
+        return Err(Hold::JobRunning { name, until }.into());
     }
     let (uid, attempt) = case.episode.map_or(("", 1), |one| {
         (&*one.uid, approval::next_attempt(one, &case.step.name))

@@ -3,9 +3,13 @@
 use kubemend_api::annotations;
 
 use super::condition::since;
-use super::slim::{SlimCondition, SlimConditioned};
+use super::pod::created;
+use super::slim::{SlimCondition, SlimJob};
 use super::{Name, Text};
-use crate::moment::Moment;
+use crate::moment::{Millis, Moment};
+
+/// The Job controller ends a Job at its deadline, and its pod may take its whole grace of 30 s to go.
+pub(crate) const LATE: Millis = 60_000;
 
 /// A message is cut to so many characters: it becomes a part of an attempt's message.
 const MESSAGE_MAX: usize = 200;
@@ -20,6 +24,8 @@ pub struct JobFacts {
     pub template: Text,
     /// Absent while it runs.
     pub end: Option<JobEnd>,
+    /// When its controller has ended it at the latest, unless its pod cannot go or somebody has suspended it.
+    pub due: Option<Moment>,
 }
 
 /// How a Job has ended.
@@ -34,7 +40,7 @@ pub struct JobEnd {
 impl JobFacts {
     /// Reads a Job. Only the conditions Complete and Failed end one: FailureTarget and SuccessCriteriaMet come before its
     /// pods have ended (batch/v1).
-    pub fn read(object: &SlimConditioned) -> Self {
+    pub fn read(object: &SlimJob) -> Self {
         let meta = &object.metadata;
         let holds = |kind: &str| {
             let mut all = object.status.conditions.iter();
@@ -51,12 +57,16 @@ impl JobFacts {
             }),
             (None, None) => None,
         };
+        let seconds = object.spec.active_deadline_seconds;
+        let due =
+            seconds.map(|one| created(meta).plus(one.saturating_mul(1000).saturating_add(LATE)));
         let template = meta.annotations.get(annotations::JOB_TEMPLATE);
         Self {
             name: Name::new(&meta.namespace, &meta.name),
             uid: meta.uid.as_str().into(),
             template: template.map_or("", String::as_str).into(),
             end,
+            due,
         }
     }
 }

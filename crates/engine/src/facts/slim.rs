@@ -384,7 +384,23 @@ pub struct SlimRolloutSpec {
     pub workload_ref: SlimTargetRef,
 }
 
-/// A Job or a node, as far as its conditions tell.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimJob {
+    pub metadata: SlimMeta,
+    pub spec: SlimJobSpec,
+    pub status: SlimConditions,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct SlimJobSpec {
+    pub active_deadline_seconds: Option<i64>,
+}
+
+/// A node, as far as its conditions tell.
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(default)]
 #[allow(missing_docs)]

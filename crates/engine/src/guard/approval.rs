@@ -5,8 +5,8 @@ use kubemend_api::Duration;
 use super::Case;
 use crate::approval::{self, Word};
 use crate::episode::{Attempt, Awaited, Episode, Outcome, Request};
-use crate::explain;
 use crate::hold::{Hold, No, Skip};
+use crate::wording;
 
 /// So many characters of what would be done, of who asks and of who denied are told: a message has 512 characters and
 /// a skip's 256, with the words around them.
@@ -60,7 +60,7 @@ pub(super) fn asked(case: &Case<'_>, intent: &mut Vec<Request>) -> Result<(), No
         since,
         until: since.plus(terms.expires),
     });
-    let acts: Vec<_> = intent.iter().map(explain::request).collect();
+    let acts: Vec<_> = intent.iter().map(wording::request).collect();
     let (what, who) = (brief(&acts.join(", ")), brief(&who));
     Err(Hold::AwaitingApproval { asked, who, what }.into())
 }

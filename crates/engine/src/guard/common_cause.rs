@@ -38,18 +38,20 @@ pub(super) fn check(case: &Case<'_>, _: &mut Vec<Request>) -> Result<(), No> {
 }
 
 /// Whether the action may help against a cause of that kind. A pod that is replaced may come to another node; a release
-/// is answered by taking it back; nobody but a person brings an image or an object back, or puts right what many read.
+/// is answered by taking it back; nobody but a person brings an image or an object back. That a
+/// ConfigMap was changed is not seen but concluded, and what is concluded is told and withholds no healing.
 fn helps(case: &Case<'_>, kind: CauseKind) -> bool {
     let of_a_release = || cause::released_lately(case.view);
     match (case.step.action_name(), kind) {
-        (ActionName::Wait | ActionName::DeletePod | ActionName::EscalateToNode, _) => true,
+        (_, CauseKind::Config)
+        | (ActionName::Wait | ActionName::DeletePod | ActionName::EscalateToNode, _) => true,
         // A DaemonSet's pod comes back to the same node.
         (ActionName::RestartPod, CauseKind::Node | CauseKind::Zone) => {
             case.view.key.kind != WorkloadKind::DaemonSet
         }
         (ActionName::Rollback, CauseKind::Image | CauseKind::Object) => of_a_release(),
-        (ActionName::RestartPod, CauseKind::Image | CauseKind::Object | CauseKind::Config)
-        | (ActionName::Rollback, CauseKind::Config | CauseKind::Node | CauseKind::Zone)
+        (ActionName::RestartPod, CauseKind::Image | CauseKind::Object)
+        | (ActionName::Rollback, CauseKind::Node | CauseKind::Zone)
         | (
             ActionName::RestartWorkload
             | ActionName::Scale

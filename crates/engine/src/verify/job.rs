@@ -5,13 +5,11 @@ use kubemend_api::Action;
 use super::Verdict;
 use crate::episode::{Attempt, Verb};
 use crate::facts::Name;
-use crate::moment::{Millis, Moment};
+use crate::facts::job::LATE;
+use crate::moment::Moment;
 use crate::policy::Step;
 use crate::source::Source;
 use crate::view::View;
-
-/// The Job controller ends a Job at its deadline, and its pod may take its whole grace of 30 s to go.
-const LATE: Millis = 60_000;
 
 /// When the attempt had its effect: when its Job was complete, and of every other action when it acted. The verdict
 /// where the Job still runs, failed or is gone.

@@ -1,6 +1,6 @@
 //! Putting objects into the World and keeping its indexes true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube_core::ResourceExt;
 use kubemend_api::policy::StrategyKind;
@@ -11,11 +11,10 @@ use super::{Config, Pod, Progress, Workload, World, seen};
 use crate::change::Object;
 use crate::episode::Episode;
 use crate::facts::{
-    Name, NamespaceFacts, NodeFacts, Phase, PodFacts, RevisionFacts, TargetKey, WorkloadFacts,
-    version_number,
+    Name, NamespaceFacts, NodeFacts, Phase, PodFacts, RevisionFacts, WorkloadFacts, version_number,
 };
 use crate::moment::Moment;
-use crate::policy::{Chain, Policy, PolicyId, Strategy};
+use crate::policy::{Chain, Policy, Strategy};
 use crate::source::Source;
 
 impl World {
@@ -92,7 +91,7 @@ impl World {
     }
 
     fn put_pod(&mut self, mut pod: PodFacts, now: Moment) -> (Source, Name) {
-        self.share_pod(&mut pod);
+        self.words.share_pod(&mut pod);
         let name = pod.name.clone();
         let known = self
             .pods
@@ -120,37 +119,6 @@ impl World {
         (Source::Pods, name)
     }
 
-    fn share_pod(&mut self, pod: &mut PodFacts) {
-        let words = &mut self.words;
-        words.share(&mut pod.name.namespace);
-        words.share_labels(&mut pod.labels);
-        if let Some(owner) = &mut pod.owner {
-            words.share_owner(owner);
-        }
-        for container in &mut pod.containers {
-            words.share(&mut container.name);
-            if let Some(reason) = &mut container.waiting {
-                words.share(reason);
-            }
-            if let Some(end) = &mut container.newest {
-                words.share(&mut end.reason);
-            }
-        }
-        let Some(rare) = &mut pod.rare else { return };
-        let clue = &mut rare.clue;
-        let clue = [&mut clue.node, &mut clue.image, &mut clue.object];
-        for word in clue.into_iter().flatten() {
-            words.share(word);
-        }
-        for one in &mut rare.starved {
-            words.share(&mut one.container);
-        }
-        for condition in &mut rare.conditions {
-            words.share(&mut condition.kind);
-            words.share(&mut condition.reason);
-        }
-    }
-
     /// A pod is gone, and its workload remembers when.
     pub(super) fn pod_departs(&mut self, name: &Name, now: Moment) {
         let pod = self.pods.get(name);
@@ -171,9 +139,7 @@ impl World {
     }
 
     fn put_workload(&mut self, mut facts: WorkloadFacts, now: Moment) -> (Source, Name) {
-        for (container, _) in &mut facts.memory {
-            self.words.share(container);
-        }
+        self.words.share_workload(&mut facts);
         let key = facts.key.clone();
         let source = Source::of(key.kind);
         self.saw(source, &facts.version);
@@ -212,7 +178,8 @@ impl World {
         (source, key.as_name())
     }
 
-    fn put_revision(&mut self, revision: RevisionFacts, now: Moment) -> (Source, Name) {
+    fn put_revision(&mut self, mut revision: RevisionFacts, now: Moment) -> (Source, Name) {
+        self.words.share_revision(&mut revision);
         let id = (revision.source, revision.name.clone());
         self.saw(revision.source, &revision.version);
         let before = self.loose_of_revision(&id);
@@ -323,97 +290,9 @@ impl World {
         self.records.insert(name.clone(), record);
         Some((Source::Records, name))
     }
-
-    /// Recomputes which policies select one workload.
-    pub(super) fn match_target(&mut self, key: &TargetKey) {
-        for id in self.matches.remove(key).unwrap_or_default() {
-            remove(&mut self.members, &id, key);
-        }
-        let Some(workload) = self.workloads.get(key) else {
-            return;
-        };
-        let namespace = self.namespaces.get(&key.namespace);
-        let mut ids: Vec<_> = self
-            .policies
-            .values()
-            .filter(|policy| policy.selects(&workload.facts, namespace))
-            .collect();
-        ids.sort_by_key(|policy| policy.rank());
-        let ids: Vec<PolicyId> = ids.into_iter().map(|policy| policy.id.clone()).collect();
-        for id in &ids {
-            self.members
-                .entry(id.clone())
-                .or_default()
-                .insert(key.clone());
-        }
-        if !ids.is_empty() {
-            self.matches.insert(key.clone(), ids);
-        }
-        self.note_unproven(key);
-    }
-
-    pub(super) fn match_namespace(&mut self, namespace: &str) {
-        let keys: Vec<_> = self.keys_in(namespace);
-        for key in &keys {
-            self.match_target(key);
-        }
-    }
-
-    pub(super) fn match_policy(&mut self, id: &PolicyId) {
-        let members = self.members.get(id).cloned().unwrap_or_default();
-        let reach: BTreeSet<TargetKey> = match self.policies.get(id) {
-            Some(policy) if policy.is_cluster() => self.workloads.keys().cloned().collect(),
-            Some(policy) => self
-                .keys_in(&policy.id.namespace.clone())
-                .into_iter()
-                .collect(),
-            None => BTreeSet::new(),
-        };
-        members
-            .union(&reach)
-            .cloned()
-            .collect::<Vec<_>>()
-            .iter()
-            .for_each(|key| {
-                self.match_target(key);
-            });
-    }
-
-    pub(super) fn forget_target(&mut self, key: &TargetKey) {
-        self.match_target(key);
-        self.unwell.remove(key);
-        self.unproven.remove(key);
-        self.refused_marks.remove(key);
-    }
-
-    fn keys_in(&self, namespace: &str) -> Vec<TargetKey> {
-        let here = self.workloads_in(namespace);
-        here.map(|(key, _)| key.clone()).collect()
-    }
-
-    /// Notes whether the current revision of a workload has yet to prove itself.
-    pub(super) fn note_unproven(&mut self, key: &TargetKey) {
-        if crate::proof::is_proven(self, key) {
-            self.unproven.remove(key);
-            self.refused_marks.remove(key);
-        } else {
-            self.unproven.insert(key.clone());
-        }
-    }
-
-    pub(super) fn note_all_unproven(&mut self) {
-        let keys: Vec<_> = self.matches.keys().cloned().collect();
-        for key in &keys {
-            self.note_unproven(key);
-        }
-    }
 }
 
-fn remove<K: Ord, V: Ord>(
-    index: &mut std::collections::BTreeMap<K, BTreeSet<V>>,
-    key: &K,
-    value: &V,
-) {
+pub(super) fn remove<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
     if let Some(set) = index.get_mut(key) {
         set.remove(value);
         if set.is_empty() {

@@ -145,14 +145,13 @@ impl World {
     }
 
     /// A Job that was run for this target and has not ended.
-    pub(crate) fn running_job(&self, key: &TargetKey) -> Option<&Text> {
+    pub(crate) fn running_job(&self, key: &TargetKey) -> Option<&JobFacts> {
         let stem = crate::record_name::stem(key);
         let mut jobs = self.jobs.values();
-        let running = jobs.find(|one| {
+        jobs.find(|one| {
             let here = one.name.namespace == key.namespace && one.name.name.starts_with(&stem);
             here && one.end.is_none()
-        });
-        running.map(|one| &one.name.name)
+        })
     }
 
     /// The zone of the node that a pod in trouble is on.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::facts::{Labels, Owner, Text};
+use crate::facts::{Labels, Owner, PodFacts, RevisionFacts, Text, WorkloadFacts};
 
 /// Above this many words those that nobody holds any more are dropped.
 const SWEEP_AT: usize = 16_384;
@@ -47,13 +47,82 @@ impl Words {
             *owner = shared.clone();
         } else {
             let mut words = Owner::clone(owner);
-            self.share(&mut words.kind);
-            self.share(&mut words.name);
-            self.share(&mut words.uid);
+            self.share_words_of(&mut words);
             *owner = Arc::new(words);
             self.owners.insert(owner.clone());
             self.sweep();
         }
+    }
+
+    /// Shares the words of a pod.
+    pub(super) fn share_pod(&mut self, pod: &mut PodFacts) {
+        self.share(&mut pod.name.namespace);
+        self.share_labels(&mut pod.labels);
+        if let Some(owner) = &mut pod.owner {
+            self.share_owner(owner);
+        }
+        for container in &mut pod.containers {
+            self.share(&mut container.name);
+            if let Some(reason) = &mut container.waiting {
+                self.share(reason);
+            }
+            if let Some(end) = &mut container.newest {
+                self.share(&mut end.reason);
+            }
+        }
+        let Some(rare) = &mut pod.rare else { return };
+        let clue = &mut rare.clue;
+        let clue = [&mut clue.node, &mut clue.image, &mut clue.object];
+        for word in clue.into_iter().flatten() {
+            self.share(word);
+        }
+        for one in &mut rare.starved {
+            self.share(&mut one.container);
+        }
+        for condition in &mut rare.conditions {
+            self.share(&mut condition.kind);
+            self.share(&mut condition.reason);
+        }
+    }
+
+    /// Shares the words of a workload: its revisions and its pods have most of them too.
+    pub(super) fn share_workload(&mut self, workload: &mut WorkloadFacts) {
+        let key = &mut workload.key;
+        for word in [
+            &mut key.namespace,
+            &mut key.name,
+            &mut workload.uid,
+            &mut workload.hash,
+        ] {
+            self.share(word);
+        }
+        self.share_labels(&mut workload.labels);
+        let limits = workload.memory.iter_mut().map(|(container, _)| container);
+        for word in limits.chain(&mut workload.configs) {
+            self.share(word);
+        }
+    }
+
+    /// Shares the words of a revision.
+    pub(super) fn share_revision(&mut self, revision: &mut RevisionFacts) {
+        let name = &mut revision.name;
+        for word in [
+            &mut name.namespace,
+            &mut name.name,
+            &mut revision.uid,
+            &mut revision.hash,
+        ] {
+            self.share(word);
+        }
+        if let Some(owner) = &mut revision.owner {
+            self.share_words_of(owner);
+        }
+    }
+
+    fn share_words_of(&mut self, owner: &mut Owner) {
+        self.share(&mut owner.kind);
+        self.share(&mut owner.name);
+        self.share(&mut owner.uid);
     }
 
     /// Forgets what only the interner holds; the next sweep comes when twice as much is left, so

@@ -4,6 +4,7 @@ use kubemend_api::annotations;
 use kubemend_engine::change::{self, Change, Object};
 use kubemend_engine::episode::{Attempt, Done, Episode, Resize, Verb};
 use kubemend_engine::facts::{Name, Proof, Text};
+use kubemend_engine::plan::Aside;
 use kubemend_engine::source::Source;
 use kubemend_engine::{Effect, Moment, record};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ impl Stage {
             Effect::Write(episode) | Effect::Rehearse(episode, _) => {
                 Some(self.store_record(&record::encode(episode)))
             }
-            Effect::Act(episode, _) => return self.act(episode),
+            Effect::Act(episode, aside) => return self.act(episode, aside),
             Effect::Undo(episode) => {
                 let version = version_of(&self.store_record(&record::encode(episode)));
                 let (done, detail) = self
@@ -68,7 +69,7 @@ impl Stage {
     }
 
     #[allow(clippy::option_option)] // as above
-    fn act(&mut self, episode: &Episode) -> Option<Option<Box<Object>>> {
+    fn act(&mut self, episode: &Episode, aside: &Aside) -> Option<Option<Box<Object>>> {
         if std::mem::take(&mut self.refuse_intent) {
             self.lines
                 .push(format!("{:<9} refused", objects::span(self.now)));
@@ -82,7 +83,7 @@ impl Stage {
             .last_attempt()
             .expect("an act has an attempt")
             .clone();
-        let results = self.send(episode, &attempt);
+        let results = self.send(episode, &attempt, aside);
         if self.crash == Some(Crash::AfterAct) {
             return None;
         }
@@ -103,7 +104,12 @@ impl Stage {
         Some(Some(self.store_record(&record::encode(&next))))
     }
 
-    fn send(&mut self, episode: &Episode, attempt: &Attempt) -> Vec<(Done, Option<String>)> {
+    fn send(
+        &mut self,
+        episode: &Episode,
+        attempt: &Attempt,
+        aside: &Aside,
+    ) -> Vec<(Done, Option<String>)> {
         let mut results = Vec::new();
         for (index, request) in attempt.requests.iter().enumerate() {
             let scripted = self.results.get(index).or(self.results.last()).cloned();
@@ -124,7 +130,10 @@ impl Stage {
                     }
                     Verb::Restart => self.restart_all(&episode.spec.target.name, to),
                     Verb::Rollback => self.roll_back(&episode.spec.target.name, to),
-                    Verb::Run => self.run_job(&request.name, to),
+                    Verb::Run => {
+                        let job = aside.job.as_ref().expect("the template of the Job");
+                        self.run_job(&request.name, to, job.timeout.as_millis());
+                    }
                     Verb::Resize => {
                         let name = Name::new(&episode.id.namespace, &request.name);
                         self.resize(&name, &request.resize().expect("a limit"));
@@ -136,10 +145,11 @@ impl Stage {
         results
     }
 
-    fn run_job(&mut self, name: &str, template: &str) {
+    fn run_job(&mut self, name: &str, template: &str, timeout: i64) {
         self.put(
             json!({ "kind": "Job", "metadata": { "name": name, "namespace": "shop",
-            "annotations": { annotations::JOB_TEMPLATE: template } } }),
+            "creationTimestamp": objects::time(self.now), "annotations": { annotations::JOB_TEMPLATE: template } },
+            "spec": { "activeDeadlineSeconds": timeout / 1000 } }),
         );
     }
 
