@@ -135,11 +135,19 @@ pub(crate) struct Causes<'a> {
 }
 
 /// The targets that show a sign.
-#[derive(Default)]
 struct Showing {
-    since: BTreeMap<TargetKey, Moment>,
+    /// Since when each fails, in order.
+    since: Vec<Moment>,
     /// So many of them make it the likelier cause.
     least: usize,
+}
+
+impl Showing {
+    /// How many began to fail at most so long before or after that time.
+    fn near(&self, at: Moment, window: Millis) -> usize {
+        let before = |limit: Moment| self.since.partition_point(|one| *one < limit);
+        before(at.plus(window).plus(1)) - before(at.minus(window))
+    }
 }
 
 impl<'a> Causes<'a> {
@@ -165,20 +173,25 @@ impl<'a> Causes<'a> {
             let over = one.state.healthy_at.or(one.state.ended_at);
             over.is_none_or(|at| now.since(at) < config.storm.release)
         };
+        let mut seen: BTreeMap<_, BTreeMap<TargetKey, Moment>> = BTreeMap::new();
         for episode in world.records().filter(counts) {
             let signs = shown(world, episode, now);
             let over = episode.state.healthy_at.or(episode.state.ended_at);
             let again = over.filter(|_| !signs.is_empty());
             let again = again.map(|at| at.plus(config.storm.release));
             all.again = all.again.into_iter().chain(again).min();
-            for sign in &signs {
-                let showing = all.seen.entry(place(episode, sign)).or_default();
-                let since = showing.since.entry(episode.target()).or_default();
-                *since = episode.failed_at().max(*since);
+            let (target, failed_at) = (episode.target(), episode.failed_at());
+            for sign in signs {
+                let targets = seen.entry(place(episode, sign)).or_default();
+                let since = targets.entry(target.clone()).or_default();
+                *since = failed_at.max(*since);
             }
         }
-        for ((namespace, sign), showing) in &mut all.seen {
-            showing.least = least(world, namespace, sign, showing.since.len());
+        for ((namespace, sign), targets) in seen {
+            let least = least(world, &namespace, &sign, targets.len());
+            let mut since: Vec<Moment> = targets.into_values().collect();
+            since.sort_unstable();
+            all.seen.insert((namespace, sign), Showing { since, least });
         }
         all
     }
@@ -188,13 +201,14 @@ impl<'a> Causes<'a> {
         if self.seen.is_empty() {
             return None;
         }
-        let near = |at: &Moment| at.since(episode.failed_at()).saturating_abs() <= self.window;
+        let failed_at = episode.failed_at();
         let signs = shown(self.world, episode, self.now).into_iter();
         let mut causes = signs.filter_map(|sign| {
-            let showing = self.seen.get(&place(episode, &sign))?;
-            let targets = showing.since.values().filter(|at| near(at)).count();
+            let place = place(episode, sign);
+            let showing = self.seen.get(&place)?;
+            let targets = showing.near(failed_at, self.window);
             (targets >= showing.least).then(|| Cause {
-                sign,
+                sign: place.1,
                 targets: u32::try_from(targets).unwrap_or(u32::MAX),
             })
         });
@@ -225,10 +239,10 @@ fn least(world: &World, namespace: &Text, sign: &EventSign, showing: usize) -> u
     }
 }
 
-fn place(episode: &Episode, sign: &EventSign) -> (Text, EventSign) {
+fn place(episode: &Episode, sign: EventSign) -> (Text, EventSign) {
     let namespace = match sign.kind {
         CauseKind::Object | CauseKind::Config => episode.id.namespace.clone(),
         CauseKind::Image | CauseKind::Node | CauseKind::Zone => Text::from(""),
     };
-    (namespace, sign.clone())
+    (namespace, sign)
 }

@@ -122,10 +122,19 @@ fn verifying(round: &mut Round<'_>, view: &View<'_>, policy: &Policy, episode: &
             round.wake(Some(at));
             return true;
         }
-        // What was only waited for got well by itself: no step gets the credit.
-        Verdict::Recovered(healthy_at) if attempt.action == ActionName::Wait => {
-            let next = ending::self_recovered(episode, healthy_at, now);
-            return round.effect(Effect::Write(Box::new(next)));
+        // What was only waited for got well by itself: no step gets the credit. It ends when nothing would open it
+        // again, which the other steps have a say in.
+        Verdict::Recovered(_) if attempt.action == ActionName::Wait => {
+            return match ending::well(view, episode, detector(&rule.trigger), Some(chain)) {
+                Ok(healthy_at) => {
+                    let next = ending::self_recovered(episode, healthy_at, now);
+                    round.effect(Effect::Write(Box::new(next)))
+                }
+                Err(at) => {
+                    round.wake(at);
+                    true
+                }
+            };
         }
         Verdict::Recovered(healthy_at) => {
             let next = ending::recovered(view, episode, healthy_at, step);
