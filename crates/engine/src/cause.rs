@@ -216,7 +216,7 @@ impl<'a> Causes<'a> {
     }
 }
 
-/// The episode with a note of what it shares, once, before anything else is done about it.
+/// The episode with a note of what it shares, once.
 pub(crate) fn note(causes: &Causes<'_>, episode: &Episode) -> Option<Episode> {
     if episode.state.cause.is_some() || episode.state.healthy_at.is_some() {
         return None;

@@ -51,9 +51,6 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         hold_unless_latched(round, episode, &Hold::NoConfig);
         return true;
     }
-    if let Some(noted) = cause::note(&round.causes, episode) {
-        return round.effect(Effect::Write(Box::new(noted)));
-    }
     let (Some(view), Some(policy)) = (
         View::of(world, key, now),
         claim::policy(world, key, Mode::Enforce, now),
@@ -64,6 +61,19 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         round.held(key, policy, Hold::NothingFailing);
         return true;
     };
+    let noted = cause::note(&round.causes, episode);
+    let waits = matches!(
+        episode.state.phase,
+        Phase::Pending | Phase::Held | Phase::AwaitingApproval
+    );
+    if let Some(noted) = noted {
+        // What is written about one that waits tells it along.
+        return if waits {
+            waiting(round, &view, policy, &noted)
+        } else {
+            round.effect(Effect::Write(Box::new(noted)))
+        };
+    }
     match episode.state.phase {
         Phase::Verifying | Phase::Acting => verifying(round, &view, policy, episode),
         Phase::Recovered => recovered(round, &view, policy, episode),
@@ -397,6 +407,7 @@ pub(crate) fn hold(round: &mut Round<'_>, episode: &Episode, no: &Hold) {
             && stored.state.step == episode.state.step
             && stored.rule() == episode.rule()
             && stored.symptom() == episode.symptom()
+            && stored.state.cause == episode.state.cause
             && stored.state.approval == episode.state.approval
             && stored.state.skips == episode.state.skips
             && stored.state.proposal == episode.state.proposal

@@ -57,10 +57,8 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Ok(chain) => chain,
         Err(no) => return hold(round, episode, &no),
     };
-    if let Some(noted) = cause::note(&round.causes, episode) {
-        round.effect(Effect::Write(Box::new(noted)));
-        return;
-    }
+    let noted = cause::note(&round.causes, episode);
+    let episode = noted.as_ref().unwrap_or(episode);
     if let Err(no) = gate::may_act(world, now) {
         return hold(round, episode, &no);
     }
@@ -108,7 +106,8 @@ pub(crate) fn follow(round: &mut Round<'_>, key: &TargetKey, episode: &Episode) 
         Next::End => {
             let last = skips.last();
             let reason = last.map_or_else(|| Text::from("ChainEnded"), |one| one.reason.clone());
-            if next.state.phase == Phase::Held && next.state.reason.as_ref() == Some(&reason) {
+            let told = noted.is_none() && next.state.reason.as_ref() == Some(&reason);
+            if next.state.phase == Phase::Held && told {
                 return;
             }
             next.state.message = last.and_then(|one| one.message.clone());

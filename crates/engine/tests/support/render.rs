@@ -261,12 +261,6 @@ fn changes(stored: Option<&Episode>, episode: &Episode) -> String {
     {
         let _ = write!(text, ": {message}");
     }
-    if let Some(cause) = &state.cause
-        && stored.is_some_and(|one| one.state.cause.is_none())
-    {
-        let (kind, name) = (cause.sign.kind.as_str(), &cause.sign.name);
-        let _ = write!(text, "; {} share {kind} {name}", cause.targets);
-    }
     text += &skips(stored, episode);
     if let Some(undo) = &state.undo
         && stored.and_then(|one| one.state.undo.as_ref()) != Some(undo)
@@ -301,6 +295,12 @@ fn skips(stored: Option<&Episode>, episode: &Episode) -> String {
     let known = stored.and_then(|one| one.state.proposal.as_ref());
     if let Some(proposal) = proposed.filter(|one| Some(*one) != known) {
         let _ = write!(text, "; proposes {}", proposal.revision);
+    }
+    if let Some(cause) = &episode.state.cause
+        && stored.is_some_and(|one| one.state.cause.is_none())
+    {
+        let (kind, name) = (cause.sign.kind.as_str(), &cause.sign.name);
+        let _ = write!(text, "; {} share {kind} {name}", cause.targets);
     }
     text
 }
