@@ -14,8 +14,7 @@ use crate::facts::{TargetKey, Text};
 use crate::gate;
 use crate::hold::Hold;
 use crate::intent;
-use crate::moment::Moment;
-use crate::note::{answer_with, ask, note_skips, propose};
+use crate::note::{answer_with, ask, judged, note_skips, propose};
 use crate::open;
 use crate::overtaken;
 use crate::plan::{Aside, Effect};
@@ -177,34 +176,6 @@ fn unjudged(round: &mut Round<'_>, episode: &Episode, gone: &Hold) -> bool {
         round.now,
     );
     round.effect(Effect::Write(Box::new(next)))
-}
-
-/// The episode after an attempt that did not end it.
-fn judged(episode: &Episode, outcome: Outcome, message: Option<String>, now: Moment) -> Episode {
-    let mut next = episode.clone();
-    if let Some(attempt) = next.state.attempts.last_mut() {
-        attempt.outcome = Some(outcome);
-        attempt.message.clone_from(&message);
-        attempt.judged_at = Some(now);
-    }
-    if outcome == Outcome::Partial {
-        let step = episode.last_attempt().map(|one| &one.step);
-        let spent = &mut next.state.spent;
-        if let Some(spent) = spent.iter_mut().find(|one| Some(&one.step) == step) {
-            spent.attempts = spent.attempts.saturating_sub(1);
-        }
-    }
-    next.state.phase = Phase::Pending;
-    next.state.reason = Some(
-        if outcome == Outcome::Partial {
-            "Partial"
-        } else {
-            "Backoff"
-        }
-        .into(),
-    );
-    next.state.message = message;
-    next
 }
 
 /// Waits out the relapse window; a new crossing of the threshold inside it continues the chain.

@@ -1,8 +1,9 @@
-//! What is noted in an episode's record beside its course: who answers, what is asked, passed over and proposed.
+//! What is noted in an episode's record beside its course: who answers, what an attempt came to, what is asked, passed over and proposed.
 
-use crate::episode::{Episode, Skipped};
+use crate::episode::{Episode, Outcome, Phase, Skipped};
 use crate::facts::Text;
 use crate::hold::Hold;
+use crate::moment::Moment;
 use crate::proposal::Proposal;
 
 /// The record asks for what waits; what was asked stays so while its step is the one that is held, whatever holds it.
@@ -48,4 +49,37 @@ pub(crate) fn propose(next: &mut Episode, proposal: Option<Proposal>) {
     {
         next.state.proposal = Some(proposal);
     }
+}
+
+/// The episode after an attempt that did not end it.
+pub(crate) fn judged(
+    episode: &Episode,
+    outcome: Outcome,
+    message: Option<String>,
+    now: Moment,
+) -> Episode {
+    let mut next = episode.clone();
+    if let Some(attempt) = next.state.attempts.last_mut() {
+        attempt.outcome = Some(outcome);
+        attempt.message.clone_from(&message);
+        attempt.judged_at = Some(now);
+    }
+    if outcome == Outcome::Partial {
+        let step = episode.last_attempt().map(|one| &one.step);
+        let spent = &mut next.state.spent;
+        if let Some(spent) = spent.iter_mut().find(|one| Some(&one.step) == step) {
+            spent.attempts = spent.attempts.saturating_sub(1);
+        }
+    }
+    next.state.phase = Phase::Pending;
+    next.state.reason = Some(
+        if outcome == Outcome::Partial {
+            "Partial"
+        } else {
+            "Backoff"
+        }
+        .into(),
+    );
+    next.state.message = message;
+    next
 }
