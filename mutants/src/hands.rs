@@ -1,23 +1,6 @@
 //! Bugs of hands: preconditions, the order of record and act, the fence, lost answers, watches.
 
-use crate::{Mutant, Proof};
-
-const fn bug(
-    name: &'static str,
-    file: &'static str,
-    (find, replace): (&'static str, &'static str),
-    proof: Proof,
-    harm: &'static str,
-) -> Mutant {
-    Mutant {
-        name,
-        file,
-        find,
-        replace,
-        harm,
-        proof,
-    }
-}
+use crate::{Mutant, Proof, bug};
 
 pub(crate) const MUTANTS: [Mutant; 11] = [
     bug(

@@ -65,13 +65,24 @@ const fn decided(
     (find, replace): (&'static str, &'static str),
     harm: &'static str,
 ) -> Mutant {
+    bug(name, file, (find, replace), Proof::Scenarios, harm)
+}
+
+/// A bug with the proof that must catch it.
+const fn bug(
+    name: &'static str,
+    file: &'static str,
+    (find, replace): (&'static str, &'static str),
+    proof: Proof,
+    harm: &'static str,
+) -> Mutant {
     Mutant {
         name,
         file,
         find,
         replace,
         harm,
-        proof: Proof::Scenarios,
+        proof,
     }
 }
 

@@ -29,6 +29,12 @@ impl Words {
         }
     }
 
+    fn share_all<'w>(&mut self, words: impl IntoIterator<Item = &'w mut Text>) {
+        for word in words {
+            self.share(word);
+        }
+    }
+
     /// The shared copy of these labels; one that is new is made of shared words, since labels that
     /// only one pod has still say what others say.
     pub(super) fn share_labels(&mut self, labels: &mut Labels) {
@@ -88,41 +94,25 @@ impl Words {
     /// Shares the words of a workload: its revisions and its pods have most of them too.
     pub(super) fn share_workload(&mut self, workload: &mut WorkloadFacts) {
         let key = &mut workload.key;
-        for word in [
-            &mut key.namespace,
-            &mut key.name,
-            &mut workload.uid,
-            &mut workload.hash,
-        ] {
-            self.share(word);
-        }
+        self.share_all([&mut key.namespace, &mut key.name]);
+        self.share_all([&mut workload.uid, &mut workload.hash]);
         self.share_labels(&mut workload.labels);
         let limits = workload.memory.iter_mut().map(|(container, _)| container);
-        for word in limits.chain(&mut workload.configs) {
-            self.share(word);
-        }
+        self.share_all(limits.chain(&mut workload.configs));
     }
 
     /// Shares the words of a revision.
     pub(super) fn share_revision(&mut self, revision: &mut RevisionFacts) {
         let name = &mut revision.name;
-        for word in [
-            &mut name.namespace,
-            &mut name.name,
-            &mut revision.uid,
-            &mut revision.hash,
-        ] {
-            self.share(word);
-        }
+        self.share_all([&mut name.namespace, &mut name.name]);
+        self.share_all([&mut revision.uid, &mut revision.hash]);
         if let Some(owner) = &mut revision.owner {
             self.share_words_of(owner);
         }
     }
 
     fn share_words_of(&mut self, owner: &mut Owner) {
-        self.share(&mut owner.kind);
-        self.share(&mut owner.name);
-        self.share(&mut owner.uid);
+        self.share_all([&mut owner.kind, &mut owner.name, &mut owner.uid]);
     }
 
     /// Forgets what only the interner holds; the next sweep comes when twice as much is left, so
